@@ -1,3 +1,13 @@
 //! Calls the command line, prints the error chain, sets the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match eddy::cli::run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("eddy: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,1 +1,71 @@
-//! The command line. Layer 9.
+//! The command line: flags -> config, one file a subcommand. Layer 9.
+//!
+//! stdout carries results only; everything else goes to stderr through `tracing`. Exit codes: 0 done, 1 some inputs
+//! failed, 2 usage or nothing could be done.
+
+mod args;
+mod features;
+mod inspect;
+
+#[cfg(feature = "torch")]
+mod evaluate;
+#[cfg(feature = "torch")]
+mod export;
+#[cfg(feature = "torch")]
+mod train;
+#[cfg(feature = "torch")]
+mod transcribe;
+
+use clap::{Parser, Subcommand};
+
+/// A streaming speech recogniser: transcribes files, and trains its own models.
+#[derive(Debug, Parser)]
+#[command(name = "eddy", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// More (-v, -vv) messages on stderr
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Recordings in, text out
+    #[cfg(feature = "torch")]
+    Transcribe(transcribe::TranscribeArgs),
+    /// Word and character error rates of a model on manifests
+    #[cfg(feature = "torch")]
+    Evaluate(evaluate::EvaluateArgs),
+    /// Train a model by a recipe
+    #[cfg(feature = "torch")]
+    Train(train::TrainArgs),
+    /// A model directory from a training run
+    #[cfg(feature = "torch")]
+    Export(export::ExportArgs),
+    /// What a model is: shape, size, latency
+    Inspect(inspect::InspectArgs),
+    /// Features of a recording, as NumPy float32
+    Features(features::FeaturesArgs),
+}
+
+/// Parses the process's arguments, runs the subcommand and returns the exit code.
+///
+/// # Errors
+/// What stopped the command altogether (exit code 2).
+pub fn run() -> anyhow::Result<u8> {
+    let cli = Cli::parse();
+    args::init_tracing(cli.verbose);
+    match cli.command {
+        #[cfg(feature = "torch")]
+        Command::Transcribe(args) => transcribe::run(args),
+        #[cfg(feature = "torch")]
+        Command::Evaluate(args) => evaluate::run(args),
+        #[cfg(feature = "torch")]
+        Command::Train(args) => train::run(args),
+        #[cfg(feature = "torch")]
+        Command::Export(args) => export::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Features(args) => features::run(args),
+    }
+}
