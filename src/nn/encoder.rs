@@ -1,17 +1,22 @@
-//! Encoder.
+//! Frame stacking, layers, output projection, log-softmax.
+//!
+//! Layer 5. [`Encoder::forward_block`] is what a session runs; [`Encoder::forward`] runs the same computation on whole
+//! utterances, all blocks of a layer at once. Both cut the input into blocks and hand them to `run_blocks`.
+
+use super::bidi::{BidiLayer, BlockLayout};
 use super::cell::CellState;
-use crate::error::Result;
-use crate::model_dir::{Direction, EncoderConfig};
+use crate::error::{Error, Result};
+use crate::model_dir::{Direction, DirectionConfig, EncoderConfig};
 use tch::{Device, Kind, Tensor};
 
 /// Whether dropout applies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
-    /// No dropout, no gradient needed.
+    /// No dropout, no gradient.
     Infer,
-    /// Dropout with this probability on the input of every layer above the first and of the projection.
+    /// What the gradient needs is kept. Dropout with this probability on the input of every layer above the first and of the projection.
     Train {
-        /// Probability.
+        /// Probability of a zero, in `0.0..1.0`.
         dropout: f64,
     },
 }
@@ -19,7 +24,7 @@ pub enum Mode {
 /// Lengths of one row of a block, in input frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockLen {
-    /// Frames that leave (at most Nc).
+    /// Frames that leave (at most Nc; fewer only in an utterance's last block, which then has no look-ahead).
     pub main: usize,
     /// Frames of look-ahead there are (at most Nr).
     pub right: usize,
@@ -28,33 +33,90 @@ pub struct BlockLen {
 /// All that crosses a block: the forward state of every layer.
 #[derive(Debug)]
 pub struct EncoderState {
-    /// One a layer.
+    /// One a layer, from the input upward.
     pub layers: Vec<CellState>,
 }
 
-/// The network.
-pub struct Encoder {}
+impl EncoderState {
+    /// A deep copy, detached from any gradient.
+    pub fn fork(&self) -> Self {
+        EncoderState { layers: self.layers.iter().map(|layer| layer.map(|h| h.detach().copy())).collect() }
+    }
+}
+
+/// The network: stacked frames, recurrent layers, projection to tokens, log-softmax.
+#[derive(Debug)]
+pub struct Encoder {
+    config: EncoderConfig,
+    layers: Vec<BidiLayer>,
+    /// `[V, H or 2 H]`.
+    output_weight: Tensor,
+    /// `[V]`.
+    output_bias: Tensor,
+    options: (Kind, Device),
+}
 
 impl Encoder {
-    /// New random weights (seeded): orthogonal recurrent weights, forget bias 1.
+    /// New random weights from `seed`: orthogonal recurrent weights, forget bias 1, Glorot-uniform elsewhere.
+    ///
+    /// # Errors
+    /// When LibTorch cannot make them (an absent device, say).
     pub fn new(config: &EncoderConfig, seed: u64, kind: Kind, device: Device) -> Result<Self> {
-        let _ = (config, seed, kind, device);
-        todo!()
+        tch::manual_seed(seed as i64);
+        let options = (kind, device);
+        let hidden = config.hidden as i64;
+        let bidirectional = config.direction != DirectionConfig::Forward;
+        let width = if bidirectional { 2 * hidden } else { hidden };
+        let first = (config.input_dim * config.stacking) as i64;
+        let inputs = std::iter::once(first).chain(std::iter::repeat(width)).take(config.layers);
+        let layers = inputs.map(|input| BidiLayer::new(config.cell, input, hidden, bidirectional, options)).collect();
+        let vocabulary = config.vocabulary as i64;
+        let bound = (6.0 / (width + vocabulary) as f64).sqrt();
+        let output_weight = Tensor::f_rand([vocabulary, width], (Kind::Double, Device::Cpu))? * (2.0 * bound) - bound;
+        let output_weight = output_weight.f_to_kind(kind)?.f_to_device(device)?.detach().set_requires_grad(true);
+        let output_bias = Tensor::f_zeros([vocabulary], options)?.set_requires_grad(true);
+        Ok(Encoder { config: config.clone(), layers, output_weight, output_bias, options })
     }
+
     /// The network's shape.
     pub fn config(&self) -> &EncoderConfig {
-        todo!()
+        &self.config
     }
-    /// Name and tensor of every parameter, in a fixed order. Shallow: the tensors share storage with the encoder; they require gradients.
+
+    /// Kind and device of the weights, which the input must have too.
+    pub fn options(&self) -> (Kind, Device) {
+        self.options
+    }
+
+    /// Name and tensor of every parameter, in a fixed order. The tensors are the encoder's own (shallow clones), leaves
+    /// that require gradients.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
-        todo!()
+        let mut all = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            for (direction, cell) in layer.cells() {
+                all.extend(
+                    cell.parameters()
+                        .map(|(name, tensor)| (format!("layers.{index}.{direction}.{name}"), tensor.shallow_clone())),
+                );
+            }
+        }
+        all.push(("output.weight".to_string(), self.output_weight.shallow_clone()));
+        all.push(("output.bias".to_string(), self.output_bias.shallow_clone()));
+        all
     }
+
     /// State at a session's start for `batch` rows.
     pub fn initial_state(&self, batch: i64) -> EncoderState {
-        let _ = batch;
-        todo!()
+        EncoderState { layers: self.layers.iter().map(|layer| layer.zero_state(batch)).collect() }
     }
-    /// `x` `[B, Nc + right, D]` -> log-probs `[B, Nc / S, V]`, and the state after frame Nc.
+
+    /// One block of one or more sessions.
+    ///
+    /// Shapes: `x [B, Nc + right, D] -> [B, ceil(main / S), V]` log-probs (of the longest row), and the state after the
+    /// main part. Rows shorter than the longest are padded at the end with anything.
+    ///
+    /// # Errors
+    /// When the lengths do not fit the input, the direction or the model.
     pub fn forward_block(
         &self,
         x: &Tensor,
@@ -62,28 +124,164 @@ impl Encoder {
         state: &EncoderState,
         direction: Direction,
     ) -> Result<(Tensor, EncoderState)> {
-        let _ = (x, lens, state, direction);
-        todo!()
+        self.check_input(x, lens.len(), direction)?;
+        let frames = x.size()[1];
+        let longest = lens.iter().map(|len| len.main).max().unwrap_or(0);
+        let chunk = match direction {
+            Direction::LatencyControlled(grid) => grid.chunk,
+            _ => longest,
+        };
+        for len in lens {
+            if len.main + len.right > frames as usize || len.main > chunk || (len.right > 0 && len.main < chunk) {
+                return Err(Error::Shape(format!(
+                    "a block of {} + {} frames does not fit an input of {frames} frames with chunks of {chunk}",
+                    len.main, len.right
+                )));
+            }
+        }
+        let stacking = self.config.stacking;
+        let main = longest.div_ceil(stacking) as i64;
+        let right = lens.iter().map(|len| len.right.div_ceil(stacking)).max().unwrap_or(0) as i64;
+        let totals: Vec<i64> = lens.iter().map(|len| (len.main + len.right) as i64).collect();
+        let stacked = self.stack(x, &totals, main + right);
+        let steps: Vec<i64> = totals.iter().map(|&total| ceil_div(total, stacking as i64)).collect();
+        let layout = BlockLayout::new(main, right, 1, &steps, x.device());
+        let (y, state) = self.run_blocks(&stacked, &layout, Some(state), Mode::Infer)?;
+        Ok((self.project(&y, Mode::Infer).transpose(0, 1), state))
     }
-    /// `x` `[B, T, D]`, `lengths` `[B]` (input frames) -> log-probs `[T', B, V]` (CTC layout) and output lengths `ceil(T / S)`.
+
+    /// Whole utterances from a fresh state, padded at the end with anything: what training runs, and what a session that
+    /// pushes the same frames gets.
+    ///
+    /// Shapes: `x [B, T, D]`, `lengths [B]` in input frames `-> [T', B, V]` log-probs (the layout of CTC) with
+    /// `T' = ceil(max length / S)`, and each row's number of valid output frames.
+    ///
+    /// # Errors
+    /// When the lengths do not fit the input, or the direction the model.
     pub fn forward(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<(Tensor, Vec<i64>)> {
-        let _ = (x, lengths, direction, mode);
-        todo!()
+        self.check_input(x, lengths.len(), direction)?;
+        let frames = x.size()[1];
+        if let Some(length) = lengths.iter().find(|&&length| length < 0 || length > frames) {
+            return Err(Error::Shape(format!("a length of {length} frames in an input of {frames} frames")));
+        }
+        let stacking = self.config.stacking as i64;
+        let steps: Vec<i64> = lengths.iter().map(|&length| ceil_div(length, stacking)).collect();
+        let total = steps.iter().copied().max().unwrap_or(0);
+        if total == 0 {
+            let empty = Tensor::zeros([0, lengths.len() as i64, self.config.vocabulary as i64], self.options);
+            return Ok((empty, steps));
+        }
+        let (main, right) = match direction {
+            Direction::LatencyControlled(grid) => (grid.chunk as i64 / stacking, grid.look_ahead as i64 / stacking),
+            Direction::Forward | Direction::Full => (total, 0),
+        };
+        let blocks = ceil_div(total, main);
+        let lens: Vec<i64> = (0..blocks)
+            .flat_map(|block| steps.iter().map(move |&step| (step - block * main).clamp(0, main + right)))
+            .collect();
+        let layout = BlockLayout::new(main, right, blocks, &lens, x.device());
+        let padded = self.stack(x, lengths, blocks * main + right);
+        let width = padded.size()[2];
+        let cut = padded.unfold(0, main + right, main).permute([3, 0, 1, 2]);
+        let z = cut.reshape([main + right, blocks * layout.batch, width]);
+        let (y, _) = self.run_blocks(&z, &layout, None, mode)?;
+        let y = y.view([main, blocks, layout.batch, -1]).transpose(0, 1);
+        let y = y.reshape([blocks * main, layout.batch, -1]).narrow(0, 0, total);
+        Ok((self.project(&y, mode), steps))
     }
-    /// Many sessions, one batch.
+
+    /// Many sessions, one batch: the rows of all `states`, one after another. Inverse: [`Encoder::split_states`].
+    ///
+    /// # Panics
+    /// When there is no state, or the states come from different networks.
     pub fn stack_states(states: &[&EncoderState]) -> EncoderState {
-        let _ = states;
-        todo!()
+        let layers = states[0].layers.len();
+        let layer = |index: usize| CellState::cat(&states.iter().map(|state| &state.layers[index]).collect::<Vec<_>>());
+        EncoderState { layers: (0..layers).map(layer).collect() }
     }
-    /// Inverse of `stack_states`.
+
+    /// One state a row, inverse of [`Encoder::stack_states`] for states of one row.
     pub fn split_states(state: &EncoderState) -> Vec<EncoderState> {
-        let _ = state;
-        todo!()
+        let rows = state.layers.first().map_or(0, |layer| layer.tensors()[0].size()[0]);
+        let row = |index: i64| state.layers.iter().map(|layer| layer.map(|h| h.narrow(0, index, 1).copy())).collect();
+        (0..rows).map(|index| EncoderState { layers: row(index) }).collect()
+    }
+
+    fn check_input(&self, x: &Tensor, rows: usize, direction: Direction) -> Result<()> {
+        let size = x.size();
+        let dim = self.config.input_dim as i64;
+        if size.len() != 3 || size[0] != rows as i64 || size[2] != dim {
+            return Err(Error::Shape(format!("input {size:?}: must be [{rows}, T, {dim}]")));
+        }
+        let bidirectional = self.config.direction != DirectionConfig::Forward;
+        if bidirectional != (direction != Direction::Forward) {
+            return Err(Error::Shape(format!("{direction:?} does not fit weights of {:?}", self.config.direction)));
+        }
+        if let Direction::LatencyControlled(grid) = direction {
+            let stacking = self.config.stacking;
+            if grid.chunk == 0 || !grid.chunk.is_multiple_of(stacking) || !grid.look_ahead.is_multiple_of(stacking) {
+                return Err(Error::Shape(format!("{grid:?}: must be multiples of the stacking {stacking}, chunk > 0")));
+            }
+        }
+        Ok(())
+    }
+
+    /// `x [B, T, D]` -> `[steps, B, S * D]`; frames past a row's length repeat its last one.
+    fn stack(&self, x: &Tensor, lengths: &[i64], steps: i64) -> Tensor {
+        let (rows, frames, dim) = (x.size()[0], x.size()[1], x.size()[2]);
+        let stacking = self.config.stacking as i64;
+        let mut index = Vec::with_capacity((steps * stacking * rows) as usize);
+        for step in 0..steps {
+            for (row, &length) in lengths.iter().enumerate() {
+                let last = (length - 1).max(0);
+                index.extend((step * stacking..(step + 1) * stacking).map(|t| row as i64 * frames + t.min(last)));
+            }
+        }
+        let index = Tensor::from_slice(&index).to_device(x.device());
+        x.reshape([rows * frames, dim]).index_select(0, &index).view([steps, rows, stacking * dim])
+    }
+
+    /// All layers; the main part of the top one, `[C, K * B, H or 2 H]`.
+    fn run_blocks(
+        &self,
+        z: &Tensor,
+        layout: &BlockLayout,
+        state: Option<&EncoderState>,
+        mode: Mode,
+    ) -> Result<(Tensor, EncoderState)> {
+        let fresh;
+        let state = match state {
+            Some(state) => state,
+            None => {
+                fresh = self.initial_state(layout.batch);
+                &fresh
+            }
+        };
+        let mut z = z.shallow_clone();
+        let mut states = Vec::with_capacity(self.layers.len());
+        for (index, (layer, state)) in self.layers.iter().zip(&state.layers).enumerate() {
+            let x = if index == 0 { z } else { dropped_out(z, mode) };
+            let (y, next) = layer.run(&x, layout, state, mode != Mode::Infer)?;
+            z = y;
+            states.push(next);
+        }
+        Ok((z.narrow(0, 0, layout.main), EncoderState { layers: states }))
+    }
+
+    /// `[T', B, H or 2 H]` -> log-probs `[T', B, V]`.
+    fn project(&self, y: &Tensor, mode: Mode) -> Tensor {
+        let logits = dropped_out(y.shallow_clone(), mode).linear(&self.output_weight, Some(&self.output_bias));
+        logits.log_softmax(-1, None::<Kind>)
     }
 }
-impl EncoderState {
-    /// Deep copy.
-    pub fn fork(&self) -> Self {
-        todo!()
+
+fn dropped_out(x: Tensor, mode: Mode) -> Tensor {
+    match mode {
+        Mode::Train { dropout } if dropout > 0.0 => x.dropout(dropout, true),
+        _ => x,
     }
+}
+
+fn ceil_div(a: i64, b: i64) -> i64 {
+    (a + b - 1) / b
 }
