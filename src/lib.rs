@@ -5,7 +5,6 @@ pub mod cli;
 pub mod ctc;
 mod error;
 pub mod frontend;
-pub mod lm;
 pub mod metrics;
 mod model_dir;
 #[cfg(feature = "torch")]

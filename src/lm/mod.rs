@@ -1,1 +1,0 @@
-//! Language models. Layer 4.
