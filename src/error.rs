@@ -2,6 +2,7 @@
 //!
 //! Layer 0: used by everything, uses nothing.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What can go wrong in the library.
@@ -106,4 +107,30 @@ impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         Error::Torch(error.to_string())
     }
+}
+
+/// Writes a whole file under a temporary name in the same directory and renames it, so that a reader sees the old file
+/// or the new one and never a part.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = readable_by_all().tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| Error::io(path, error))
+}
+
+/// Temporary files with the permissions of an ordinary new file (the umask applies), not for the owner alone.
+fn readable_by_all() -> tempfile::Builder<'static, 'static> {
+    #[allow(unused_mut)]
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }

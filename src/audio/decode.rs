@@ -1,23 +1,210 @@
-//! Recordings of any supported format: WAV goes to `wav.rs`, FLAC, Ogg Vorbis.. and Ogg Opus through symphonia.
-use super::{AudioBlock, AudioSource};
-use crate::error::Result;
-use std::path::Path;
+//! Recordings of any supported format, chosen by content: WAV goes to `wav.rs`, FLAC and Ogg Opus through symphonia.
+//!
+//! Layer 1. Blocks follow the file's packets; memory does not grow with its length. A damaged packet is left out and a
+//! file that ends early is read as far as it goes; both are told through [`AudioSource::truncation`].
 
-/// A recording read block by block.
-pub struct FileSource {}
-impl AudioSource for FileSource {
-    fn sample_rate(&self) -> u32 {
-        todo!()
-    }
-    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
-        todo!()
-    }
-}
+use super::wav::mono;
+use super::{AudioBlock, AudioSource, WavSource};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
+use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia_adapter_libopus::OpusDecoder;
+
+/// Largest Ogg page in bytes.
+const OGG_PAGE: u64 = 65_307;
+
 /// Opens a recording of any supported format, chosen by content, not by name.
 ///
 /// # Errors
 /// Names the file, what is wrong and the way out: empty, a directory, no permission, not audio, a format not supported.
 pub fn open(path: &Path) -> Result<Box<dyn AudioSource>> {
-    let _ = path;
-    todo!()
+    let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+    if metadata.is_dir() {
+        return Err(Error::audio(path, "is a directory: name the recordings in it"));
+    }
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    file.take(16).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
+    match head.as_slice() {
+        [] => Err(Error::audio(path, "is empty: record again or leave the file out")),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok(Box::new(WavSource::open(path)?)),
+        [b'R', b'I', b'F', b'F', ..] if head.len() < 12 => {
+            Err(Error::audio(path, "the WAV header is cut short: record or copy the file again"))
+        }
+        [b'f', b'L', b'a', b'C', ..] | [b'O', b'g', b'g', b'S', ..] => Ok(Box::new(FileSource::open(path)?)),
+        _ => Err(Error::audio(path, refusal(&head))),
+    }
+}
+
+/// Why a file that starts like this is not read, and the way out.
+fn refusal(head: &[u8]) -> String {
+    let format = match head {
+        [b'I', b'D', b'3', ..] => Some("MP3"),
+        [0xff, second, ..] if second & 0xe6 == 0xe2 => Some("MP3"),
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("AAC"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("MP4 (M4A)"),
+        [b'F', b'O', b'R', b'M', ..] => Some("AIFF"),
+        [b'.', b's', b'n', b'd', ..] => Some("AU"),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("Matroska (WebM)"),
+        [b'c', b'a', b'f', b'f', ..] => Some("CAF"),
+        [b'R', b'F', b'6', b'4', ..] => Some("RF64"),
+        [b'R', b'I', b'F', b'F', ..] => Some("RIFF, but not WAV"),
+        _ => None,
+    };
+    match format {
+        Some(format) => {
+            format!("{format} is not supported: convert it to WAV, FLAC or Ogg Opus, for example `ffmpeg -i IN OUT.wav`")
+        }
+        None => "is not audio that eddy knows (WAV, FLAC, Ogg Opus): check the file, or convert it, for example `ffmpeg -i IN OUT.wav`".to_string(),
+    }
+}
+
+fn codecs() -> &'static CodecRegistry {
+    static CODECS: OnceLock<CodecRegistry> = OnceLock::new();
+    CODECS.get_or_init(|| {
+        let mut codecs = CodecRegistry::new();
+        symphonia::default::register_enabled_codecs(&mut codecs);
+        codecs.register_audio_decoder::<OpusDecoder>();
+        codecs
+    })
+}
+
+/// A FLAC or Ogg Opus file read packet by packet, channels averaged.
+pub struct FileSource {
+    path: PathBuf,
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    sample_rate: u32,
+    /// Samples a channel that the header promises.
+    promised: Option<u64>,
+    samples: u64,
+    damaged_packets: u64,
+    ends_early: bool,
+    interleaved: Vec<f32>,
+    truncation: Option<String>,
+}
+
+impl FileSource {
+    /// Opens a FLAC or Ogg Opus file.
+    ///
+    /// # Errors
+    /// Names the file, what is wrong and the way out.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        let ends_early = ogg_ends_early(path).map_err(|error| Error::io(path, error))?;
+        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        let probe = symphonia::default::get_probe();
+        let damaged = |error: SymphoniaError| {
+            Error::audio(path, format!("the header is cut short or damaged ({error}): record or copy the file again"))
+        };
+        let format = probe.probe(&Hint::new(), stream, Default::default(), Default::default()).map_err(damaged)?;
+        let track = format.default_track(TrackType::Audio).ok_or_else(|| Error::audio(path, "holds no audio track"))?;
+        let (id, promised) = (track.id, track.num_frames);
+        let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
+        let parameters = parameters.ok_or_else(|| Error::audio(path, "the audio track's codec is not known"))?;
+        let sample_rate = parameters.sample_rate.filter(|&rate| rate > 0);
+        let sample_rate =
+            sample_rate.ok_or_else(|| Error::audio(path, "states no sample rate: the header is damaged"))?;
+        let decoder = codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|error| {
+            Error::audio(
+                path,
+                format!("its codec is not supported ({error}): convert it, for example `ffmpeg -i IN OUT.wav`"),
+            )
+        })?;
+        Ok(FileSource {
+            path: path.to_path_buf(),
+            format,
+            decoder,
+            track: id,
+            sample_rate,
+            promised,
+            samples: 0,
+            damaged_packets: 0,
+            ends_early,
+            interleaved: Vec::new(),
+            truncation: None,
+        })
+    }
+
+    /// At the end: nothing at all is an error, less than promised is told.
+    fn end(&mut self) -> Result<Option<AudioBlock>> {
+        if self.samples == 0 {
+            return Err(Error::audio(&self.path, "holds no samples: record again or leave the file out"));
+        }
+        let missing = self.promised.map_or(0, |promised| promised.saturating_sub(self.samples));
+        if self.damaged_packets > 0 {
+            self.truncation = Some(format!("{} damaged packets were left out", self.damaged_packets));
+        } else if self.ends_early || missing > 0 {
+            let seconds = missing as f64 / f64::from(self.sample_rate);
+            let known = if missing > 0 { format!(": {seconds:.2} s are missing") } else { String::new() };
+            self.truncation = Some(format!("the file ends early{known}"));
+        }
+        Ok(None)
+    }
+
+    /// Samples of one packet, mono; `None` when the packet is of another track, empty or damaged.
+    fn decode(&mut self, packet: &symphonia::core::packet::Packet) -> Option<Vec<f32>> {
+        if packet.track_id != self.track {
+            return None;
+        }
+        let Ok(buffer) = self.decoder.decode(packet) else {
+            self.damaged_packets += 1;
+            return None;
+        };
+        let channels = buffer.spec().channels().count().max(1);
+        self.interleaved.resize(buffer.samples_interleaved(), 0.0);
+        buffer.copy_to_slice_interleaved(&mut self.interleaved);
+        Some(mono(&self.interleaved, channels)).filter(|samples| !samples.is_empty())
+    }
+}
+
+impl AudioSource for FileSource {
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
+        loop {
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return self.end(),
+                Err(_) => {
+                    self.ends_early = true;
+                    return self.end();
+                }
+            };
+            if let Some(samples) = self.decode(&packet) {
+                self.samples += samples.len() as u64;
+                return Ok(Some(AudioBlock { samples, dropped: 0 }));
+            }
+        }
+    }
+
+    fn truncation(&self) -> Option<&str> {
+        self.truncation.as_deref()
+    }
+}
+
+/// Whether a file is Ogg and its last page does not say that the stream ends there.
+fn ogg_ends_early(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut magic = [0u8; 4];
+    if file.read_exact(&mut magic).is_err() || &magic != b"OggS" {
+        return Ok(false);
+    }
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(OGG_PAGE)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let last = tail.windows(4).rposition(|bytes| bytes == b"OggS");
+    Ok(last.is_none_or(|at| tail.get(at + 5).is_none_or(|flags| flags & 4 == 0)))
 }

@@ -1,23 +1,222 @@
-//! WAV through hound.
+//! WAV in and out through hound: int 8/16/24/32, float, any channels and rate -> mono `f32`.
+//!
+//! Layer 1. hound trusts the length in the header; a header that promises more than the file holds (a copy cut short), or
+//! that never knew (a pipe), is corrected before hound sees it, so that what is there is read.
+
 use super::{AudioBlock, AudioSource};
-use crate::error::Result;
-use std::path::Path;
-/// A WAV file read block by block.
-pub struct WavSource {}
-impl AudioSource for WavSource {
-    fn sample_rate(&self) -> u32 {
-        todo!()
+use crate::error::{Error, Result};
+use hound::{SampleFormat, WavReader, WavSpec};
+use std::fs::File;
+use std::io::{BufReader, Chain, Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Frames (samples of all channels) a block.
+const BLOCK_FRAMES: usize = 4096;
+/// Header bytes read at most in search of the data chunk.
+const HEADER_LIMIT: u64 = 1 << 20;
+
+type Input = Chain<Cursor<Vec<u8>>, BufReader<File>>;
+
+/// A WAV file read block by block, channels averaged.
+pub struct WavSource {
+    path: PathBuf,
+    reader: WavReader<Input>,
+    spec: WavSpec,
+    /// Frames not yet read.
+    left: u64,
+    frames: u64,
+    truncation: Option<String>,
+}
+
+impl WavSource {
+    /// Opens a WAV file.
+    ///
+    /// # Errors
+    /// Names the file, what is wrong and the way out: a truncated header, a compressed WAV, no samples.
+    pub fn open(path: &Path) -> Result<Self> {
+        let io = |error| Error::io(path, error);
+        let mut file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let mut header = Vec::new();
+        (&mut file).take(HEADER_LIMIT).read_to_end(&mut header).map_err(io)?;
+        let data = data_chunk(&header).ok_or_else(|| {
+            Error::audio(path, "the WAV header is cut short or damaged: record or copy the file again")
+        })?;
+        let there = length - data.start as u64;
+        let mut truncation = None;
+        if u64::from(data.declared) > there || (data.declared == 0 && there > 0) {
+            let usable = there - there % u64::from(data.block_align.max(1));
+            let size = u32::try_from(usable).unwrap_or(u32::MAX - u32::MAX % u32::from(data.block_align.max(1)));
+            header[data.start - 4..data.start].copy_from_slice(&size.to_le_bytes());
+            // 0 and the top of the range are what a program writes that cannot go back to the header.
+            if data.declared != 0 && data.declared < 0x7fff_0000 {
+                truncation = Some(format!(
+                    "{} of {} bytes of audio are missing",
+                    u64::from(data.declared) - there,
+                    data.declared
+                ));
+            }
+        }
+        header.truncate(data.start);
+        file.seek(SeekFrom::Start(data.start as u64)).map_err(io)?;
+        let input = Cursor::new(header).chain(BufReader::with_capacity(1 << 16, file));
+        let reader = WavReader::new(input).map_err(|error| unreadable(path, &error))?;
+        let (spec, frames) = (reader.spec(), u64::from(reader.duration()));
+        if frames == 0 {
+            return Err(Error::audio(path, "holds no samples: record again or leave the file out"));
+        }
+        if spec.sample_rate == 0 {
+            return Err(Error::audio(path, "sample rate 0 Hz: the header is damaged"));
+        }
+        Ok(WavSource { path: path.to_path_buf(), reader, spec, left: frames, frames, truncation })
     }
-    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
-        todo!()
+
+    /// The next `frames` frames as mono samples.
+    fn read_mono(&mut self, frames: usize) -> Result<Vec<f32>> {
+        let wanted = frames * usize::from(self.spec.channels);
+        let samples: hound::Result<Vec<f32>> = match self.spec.sample_format {
+            SampleFormat::Float => self.reader.samples::<f32>().take(wanted).collect(),
+            SampleFormat::Int => {
+                let scale = 1.0 / (1u64 << (self.spec.bits_per_sample - 1)) as f32;
+                self.reader
+                    .samples::<i32>()
+                    .take(wanted)
+                    .map(|sample| sample.map(|value| value as f32 * scale))
+                    .collect()
+            }
+        };
+        let samples = samples.map_err(|error| unreadable(&self.path, &error))?;
+        if let Some(index) = samples.iter().position(|sample| !sample.is_finite()) {
+            let frame = self.frames - self.left + (index / usize::from(self.spec.channels)) as u64;
+            return Err(Error::audio(
+                &self.path,
+                format!(
+                    "sample {frame} is {}: must be a finite number; record or convert the file again",
+                    samples[index]
+                ),
+            ));
+        }
+        Ok(mono(&samples, usize::from(self.spec.channels)))
     }
 }
-/// Writes mono float WAV.
-pub struct WavWriter {}
+
+impl AudioSource for WavSource {
+    fn sample_rate(&self) -> u32 {
+        self.spec.sample_rate
+    }
+
+    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
+        let frames = self.left.min(BLOCK_FRAMES as u64);
+        if frames == 0 {
+            return Ok(None);
+        }
+        let samples = self.read_mono(frames as usize)?;
+        self.left -= frames;
+        Ok(Some(AudioBlock { samples, dropped: 0 }))
+    }
+
+    fn truncation(&self) -> Option<&str> {
+        self.truncation.as_deref()
+    }
+}
+
+/// Mean of the channels of interleaved samples.
+pub(super) fn mono(interleaved: &[f32], channels: usize) -> Vec<f32> {
+    if channels == 1 {
+        return interleaved.to_vec();
+    }
+    interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect()
+}
+
+fn unreadable(path: &Path, error: &hound::Error) -> Error {
+    match error {
+        hound::Error::Unsupported => Error::audio(
+            path,
+            "this kind of WAV (compressed, or 64-bit float) is not supported: convert it, for example `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`",
+        ),
+        hound::Error::IoError(inner) if inner.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Error::audio(path, inner.to_string())
+        }
+        other => Error::audio(path, format!("not a readable WAV ({other}): record or convert the file again")),
+    }
+}
+
+/// Where a WAV's audio lies.
+struct DataChunk {
+    /// Byte offset of the first sample.
+    start: usize,
+    /// Length in bytes that the header declares.
+    declared: u32,
+    /// Bytes of a frame.
+    block_align: u16,
+}
+
+/// Walks the chunks up to `data`; `None` when there is no whole `fmt ` before it.
+fn data_chunk(header: &[u8]) -> Option<DataChunk> {
+    let size_at = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    let mut block_align = None;
+    let mut at = 12;
+    loop {
+        let (id, size) = (header.get(at..at + 4)?, size_at(at + 4)?);
+        if id == b"data" {
+            return Some(DataChunk { start: at + 8, declared: size, block_align: block_align? });
+        }
+        if id == b"fmt " {
+            block_align = Some(u16::from_le_bytes(header.get(at + 20..at + 22)?.try_into().ok()?));
+        }
+        at = at.checked_add(8 + size as usize + (size as usize & 1))?;
+    }
+}
+
+/// Writes mono 32-bit float WAV.
+pub struct WavWriter {
+    path: PathBuf,
+    writer: hound::WavWriter<std::io::BufWriter<File>>,
+}
+
 impl WavWriter {
     /// Creates `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
     pub fn create(path: &Path, sample_rate: u32) -> Result<Self> {
-        let _ = (path, sample_rate);
-        todo!()
+        let spec = WavSpec { channels: 1, sample_rate, bits_per_sample: 32, sample_format: SampleFormat::Float };
+        let writer = hound::WavWriter::create(path, spec).map_err(|error| unwritable(path, error))?;
+        Ok(WavWriter { path: path.to_path_buf(), writer })
+    }
+
+    /// Appends samples.
+    ///
+    /// # Errors
+    /// When the file cannot be written, a full disk for example.
+    pub fn write(&mut self, samples: &[f32]) -> Result<()> {
+        samples
+            .iter()
+            .try_for_each(|&sample| self.writer.write_sample(sample))
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Brings header and samples to the disk; the file is readable up to here whatever happens next.
+    ///
+    /// # Errors
+    /// As [`WavWriter::write`].
+    pub fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// As [`WavWriter::write`].
+    pub fn finish(self) -> Result<()> {
+        let WavWriter { path, writer } = self;
+        writer.finalize().map_err(|error| unwritable(&path, error))
+    }
+}
+
+fn unwritable(path: &Path, error: hound::Error) -> Error {
+    match error {
+        hound::Error::IoError(error) => Error::io(path, error),
+        other => Error::audio(path, other.to_string()),
     }
 }

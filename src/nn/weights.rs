@@ -6,7 +6,6 @@ use super::Encoder;
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
@@ -105,10 +104,5 @@ pub fn write(tensors: &[(String, Tensor)], path: &Path) -> Result<()> {
     let views: Vec<_> =
         views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| Error::Shape(e.to_string()))?;
     let file = serialize(views, None).map_err(|error| Error::Shape(error.to_string()))?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(directory).map_err(|error| Error::io(path, error))?;
-    temporary.write_all(&file).map_err(|error| Error::io(path, error))?;
-    temporary.as_file().sync_all().map_err(|error| Error::io(path, error))?;
-    temporary.persist(path).map_err(|error| Error::io(path, error.error))?;
-    Ok(())
+    crate::error::write_atomically(path, &file)
 }
