@@ -8,6 +8,11 @@ use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+const CONFIG_FILE: &str = "model.json";
+const TOKENS_FILE: &str = "tokens.txt";
+const CMVN_FILE: &str = "cmvn.json";
+const WEIGHTS_FILE: &str = "model.safetensors";
+
 /// The recurrent cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,28 +92,118 @@ pub struct ModelConfig {
     pub encoder: EncoderConfig,
 }
 
+/// Format of model directories that this program writes and reads.
+pub const MODEL_FORMAT: u32 = 1;
+
+/// Latency that is served when none is asked for: the largest of at most this.
+const DEFAULT_LATENCY_MS: f64 = 1000.0;
+
 impl ModelConfig {
-    /// Algorithmic latency of a direction in ms at the model's own sample rate: (Nc+Nr)*shift + window - shift; `None` for `Full`.
+    /// Algorithmic latency of a direction in ms at the model's own sample rate, `(Nc + Nr) * shift + window - shift`;
+    /// `None` for `Full`, which waits for the end. Other rates add the resampler's delay.
     pub fn latency_ms(&self, direction: Direction) -> Option<f64> {
-        let _ = direction;
-        todo!()
+        let frames = match direction {
+            Direction::Forward => self.encoder.stacking,
+            Direction::LatencyControlled(grid) => grid.chunk + grid.look_ahead,
+            Direction::Full => return None,
+        };
+        let FrontEndConfig { frame_length_ms, frame_shift_ms, .. } = self.front_end;
+        Some(frames as f64 * frame_shift_ms + frame_length_ms - frame_shift_ms)
     }
+
     /// The directions that the weights were trained for, smallest latency first.
     pub fn directions(&self) -> Vec<Direction> {
-        todo!()
+        let mut directions = match &self.encoder.direction {
+            DirectionConfig::Forward => vec![Direction::Forward],
+            DirectionConfig::Full => vec![Direction::Full],
+            DirectionConfig::LatencyControlled(grids) => {
+                grids.iter().copied().map(Direction::LatencyControlled).collect()
+            }
+        };
+        let latency = |direction: &Direction| self.latency_ms(*direction).unwrap_or(f64::INFINITY);
+        directions.sort_by(|a, b| latency(a).total_cmp(&latency(b)));
+        directions
     }
-    /// Picks by latency: `None` is the largest of at most 1 s (`Full` for a full model); a value must be one the model states (to 1 ms).
+
+    /// Picks a direction by latency. `None` is the largest of at most 1 s (the smallest if all are above; `Full` for a
+    /// full model); a value must be one that the model states, to 1 ms.
     ///
     /// # Errors
     /// Lists the latencies there are.
     pub fn direction_for(&self, latency_ms: Option<f64>) -> Result<Direction> {
-        let _ = latency_ms;
-        todo!()
+        let directions = self.directions();
+        let latencies = || directions.iter().filter_map(|&d| Some((d, self.latency_ms(d)?)));
+        let Some(wanted) = latency_ms else {
+            let default = latencies().filter(|(_, ms)| *ms <= DEFAULT_LATENCY_MS).last().map(|(d, _)| d);
+            let first = directions.first().copied();
+            return default.or(first).ok_or_else(|| Error::invalid("direction", "none", "at least one grid"));
+        };
+        latencies().find(|(_, ms)| (ms - wanted).abs() <= 1.0).map(|(d, _)| d).ok_or_else(|| {
+            let known: Vec<String> = latencies().map(|(_, ms)| format!("{ms}")).collect();
+            let known =
+                if known.is_empty() { "left out: this model waits for the end".into() } else { known.join(", ") };
+            Error::invalid(
+                "--latency",
+                format!("{wanted} ms"),
+                format!("one that the weights were trained for: {known}"),
+            )
+        })
     }
-    /// Checks every field against the others.
+
+    /// Checks every field against its range and against the others.
+    ///
+    /// # Errors
+    /// Names the field, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        todo!()
+        if self.format != MODEL_FORMAT {
+            return Err(Error::invalid(
+                "format",
+                self.format,
+                format!("{MODEL_FORMAT}: made by another version of eddy"),
+            ));
+        }
+        self.front_end.validate()?;
+        if self.encoder.input_dim != self.front_end.num_ceps {
+            let allowed = format!("{} (num_ceps)", self.front_end.num_ceps);
+            return Err(Error::invalid("input_dim", self.encoder.input_dim, allowed));
+        }
+        self.encoder.validate()
     }
+}
+
+impl EncoderConfig {
+    /// Checks every field against its range.
+    ///
+    /// # Errors
+    /// Names the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        within("input_dim", self.input_dim, 1, 1024, "")?;
+        within("stacking", self.stacking, 1, 16, " frames")?;
+        within("layers", self.layers, 1, 16, "")?;
+        within("hidden", self.hidden, 1, 4096, " units")?;
+        within("vocabulary", self.vocabulary, 2, 100_000, " tokens")?;
+        let DirectionConfig::LatencyControlled(grids) = &self.direction else {
+            return Ok(());
+        };
+        if grids.is_empty() {
+            return Err(Error::invalid("direction", "no grid", "at least one chunk and look_ahead"));
+        }
+        for grid in grids {
+            within("chunk", grid.chunk, 1, 512, " frames")?;
+            within("look_ahead", grid.look_ahead, 0, 512, " frames")?;
+            for (what, value) in [("chunk", grid.chunk), ("look_ahead", grid.look_ahead)] {
+                if !value.is_multiple_of(self.stacking) {
+                    return Err(Error::invalid(what, value, format!("a multiple of the stacking, {}", self.stacking)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(what: &str, value: usize, low: usize, high: usize, unit: &str) -> Result<()> {
+    let fits = (low..=high).contains(&value);
+    if fits { Ok(()) } else { Err(Error::invalid(what, value, format!("{low}..={high}{unit}"))) }
 }
 
 /// A model directory that was read and cross-checked.
@@ -125,20 +220,136 @@ pub struct ModelDir {
 }
 
 impl ModelDir {
-    /// Reads and cross-checks a directory (dimension of CMVN, number of tokens, presence of the weights).
+    /// Reads and cross-checks a directory: ranges, the CMVN's dimension, the number of tokens, presence of the weights.
     ///
     /// # Errors
     /// Names the file that is missing, broken or does not fit.
     pub fn open(path: &Path) -> Result<Self> {
-        let _ = path;
-        Err(Error::model(path, "stub"))
+        if !path.is_dir() {
+            return Err(Error::model(path, "no such model directory: see --model in `eddy --help`"));
+        }
+        for name in [CONFIG_FILE, TOKENS_FILE, CMVN_FILE, WEIGHTS_FILE] {
+            if !path.join(name).is_file() {
+                return Err(Error::model(
+                    path.join(name),
+                    "is missing: a model directory needs it; copy or export it again",
+                ));
+            }
+        }
+        let config_path = path.join(CONFIG_FILE);
+        let text = std::fs::read_to_string(&config_path).map_err(|error| Error::io(&config_path, error))?;
+        let config: ModelConfig = serde_json::from_str(&text)
+            .map_err(|error| Error::model(&config_path, format!("not a model description: {error}")))?;
+        config.validate().map_err(|error| Error::model(&config_path, error.to_string()))?;
+        let tokens = TokenTable::load(&path.join(TOKENS_FILE))?;
+        let cmvn = CmvnStats::load(&path.join(CMVN_FILE))?;
+        let model = ModelDir { path: path.to_path_buf(), config, tokens, cmvn };
+        model.check_fit()?;
+        Ok(model)
     }
+
+    /// The files' facts against each other.
+    fn check_fit(&self) -> Result<()> {
+        let (has, must) = (self.tokens.len(), self.config.encoder.vocabulary);
+        if has != must {
+            let reason = format!("{has} tokens: must be {must}, the vocabulary in {CONFIG_FILE}");
+            return Err(Error::model(self.path.join(TOKENS_FILE), reason));
+        }
+        let (has, must) = (self.cmvn.dim(), self.config.front_end.num_ceps);
+        if has != must {
+            let reason = format!("statistics of {has} values: must be {must}, the num_ceps in {CONFIG_FILE}");
+            return Err(Error::model(self.path.join(CMVN_FILE), reason));
+        }
+        Ok(())
+    }
+
     /// `model.safetensors`.
     pub fn weights_path(&self) -> PathBuf {
-        self.path.join("model.safetensors")
+        self.path.join(WEIGHTS_FILE)
     }
-    /// Writes `model.json`, `tokens.txt`, `cmvn.json` into `path` (created if missing), each atomically.
+
+    /// Writes all but the weights into `path` (made if missing), each file atomically.
+    ///
+    /// # Errors
+    /// When a fact does not fit another, or a file cannot be written.
     pub fn save(&self) -> Result<()> {
-        todo!()
+        self.config.validate()?;
+        self.check_fit()?;
+        std::fs::create_dir_all(&self.path).map_err(|error| Error::io(&self.path, error))?;
+        let json = serde_json::to_string_pretty(&self.config).unwrap_or_default() + "\n";
+        crate::error::write_atomically(&self.path.join(CONFIG_FILE), json.as_bytes())?;
+        self.tokens.save(&self.path.join(TOKENS_FILE))?;
+        self.cmvn.save(&self.path.join(CMVN_FILE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(direction: DirectionConfig) -> ModelConfig {
+        let encoder = EncoderConfig {
+            input_dim: 40,
+            stacking: 3,
+            cell: CellKind::Lstm,
+            layers: 2,
+            hidden: 8,
+            direction,
+            vocabulary: 4,
+        };
+        ModelConfig { format: 1, name: "test".into(), front_end: FrontEndConfig::default(), encoder }
+    }
+
+    fn grids(all: &[(usize, usize)]) -> DirectionConfig {
+        DirectionConfig::LatencyControlled(all.iter().map(|&(chunk, look_ahead)| Grid { chunk, look_ahead }).collect())
+    }
+
+    #[test]
+    fn latency_is_a_fact_of_the_file() {
+        let model = config(grids(&[(48, 48), (12, 6), (96, 48)]));
+        let latencies: Vec<_> = model.directions().iter().filter_map(|&d| model.latency_ms(d)).collect();
+        assert_eq!(latencies, [195.0, 975.0, 1455.0]);
+        assert_eq!(model.direction_for(None).ok().and_then(|d| model.latency_ms(d)), Some(975.0));
+        assert_eq!(model.direction_for(Some(195.4)).ok().and_then(|d| model.latency_ms(d)), Some(195.0));
+        let message = model.direction_for(Some(500.0)).expect_err("not trained for").to_string();
+        assert!(message.contains("195, 975, 1455"), "{message}");
+        assert_eq!(config(DirectionConfig::Forward).latency_ms(Direction::Forward), Some(45.0));
+        assert_eq!(config(DirectionConfig::Full).direction_for(None).ok(), Some(Direction::Full));
+        assert!(config(DirectionConfig::Full).direction_for(Some(100.0)).is_err());
+    }
+
+    #[test]
+    fn fields_out_of_range_are_named_with_value_and_range() {
+        let message = |model: ModelConfig| model.validate().expect_err("not valid").to_string();
+        assert_eq!(message(config(grids(&[(0, 3)]))), "chunk = 0: must be 1..=512 frames");
+        assert_eq!(message(config(grids(&[(4, 3)]))), "chunk = 4: must be a multiple of the stacking, 3");
+        let mut model = config(DirectionConfig::Full);
+        model.encoder.input_dim = 13;
+        assert_eq!(message(model.clone()), "input_dim = 13: must be 40 (num_ceps)");
+        model.format = 2;
+        assert!(message(model).starts_with("format = 2: must be 1"));
+    }
+
+    #[test]
+    fn missing_broken_and_mismatched_files_are_named() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut model = ModelDir {
+            path: folder.path().join("m"),
+            config: config(DirectionConfig::Full),
+            tokens: TokenTable::characters(["ab"]).expect("tokens"),
+            cmvn: CmvnStats { frames: 1, sum: vec![0.0; 40], sum_squares: vec![1.0; 40] },
+        };
+        let fails = |path: &Path| ModelDir::open(path).expect_err("not a model").to_string();
+        assert!(fails(&model.path).contains("no such model directory"));
+        model.save().expect("save");
+        assert!(fails(&model.path).contains("model.safetensors: is missing"));
+        std::fs::write(model.weights_path(), b"").expect("write");
+        assert_eq!(ModelDir::open(&model.path).expect("model").config, model.config);
+        std::fs::write(model.path.join("tokens.txt"), "<blank>\na\n").expect("write");
+        assert!(fails(&model.path).contains("2 tokens: must be 4"));
+        std::fs::write(model.path.join("model.json"), "{").expect("write");
+        assert!(fails(&model.path).contains("model.json: not a model description"));
+        model.cmvn = CmvnStats { frames: 1, sum: vec![0.0], sum_squares: vec![1.0] };
+        assert!(model.save().expect_err("mismatch").to_string().contains("statistics of 1 values"));
     }
 }

@@ -1,11 +1,19 @@
-//! CTC decoding. Layer 4: no tensors here, log-probs arrive as [`Frames`](crate::Frames).
+//! CTC decoding: from log-probs to tokens with their places.
+//!
+//! Layer 4: no tensors here, log-probs arrive as [`Frames`].
+
+mod align;
 mod greedy;
-use crate::error::Result;
-use crate::stage::Frames;
+
+pub use align::align;
 pub use greedy::GreedyDecoder;
 
+use crate::error::Result;
+use crate::stage::Frames;
+use serde::{Deserialize, Serialize};
+
 /// One emitted token with its place.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Emission {
     /// Token id (never blank).
     pub token: i64,
@@ -22,20 +30,24 @@ pub struct Emission {
 pub struct Hypothesis {
     /// Tokens in order.
     pub emissions: Vec<Emission>,
-    /// Natural log of the score.
+    /// Natural log of the path's probability.
     pub log_prob: f64,
 }
 
 /// Streaming CTC search over one segment after another; `best` does not disturb it, so partial results are free.
 pub trait Decoder: Send {
-    /// Output frames `[T', V]` of log-probs.
+    /// Takes output frames `[T', V]` of log-probs.
+    ///
+    /// # Errors
+    /// When the frames do not fit the decoder.
     fn push(&mut self, log_probs: &Frames) -> Result<()>;
-    /// The `n` best hypotheses of the current segment.
+
+    /// The `n` best hypotheses of the current segment, best first.
     fn best(&self, n: usize) -> Vec<Hypothesis>;
-    /// Output frames since the last non-blank one.
+
+    /// Output frames since the last that was not blank.
     fn trailing_blanks(&self) -> u64;
-    /// Ends the segment: forgets its tokens and goes on (the last label stays carried).
+
+    /// Ends the segment: its tokens are forgotten; the last label stays carried.
     fn end_segment(&mut self);
-    /// A copy, for forks.
-    fn boxed_clone(&self) -> Box<dyn Decoder>;
 }

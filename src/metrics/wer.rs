@@ -1,5 +1,9 @@
-//! Edit distance.
+//! Word and character errors by edit distance, with substitutions, deletions and insertions.
+//!
+//! Layer 4. Source: Levenshtein with unit costs, as in NIST sclite's counting; golden values from jiwer.
+
 use serde::{Deserialize, Serialize};
+
 /// Edit operations against references.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCounts {
@@ -12,26 +16,129 @@ pub struct ErrorCounts {
     /// Insertions.
     pub insertions: u64,
 }
+
 /// One step of an alignment: `(reference, hypothesis)`, either missing for an insertion or deletion.
 pub type AlignedPair<'a> = (Option<&'a str>, Option<&'a str>);
+
 impl ErrorCounts {
     /// Words of two normalized texts, with their alignment.
     pub fn words<'a>(reference: &'a str, hypothesis: &'a str) -> (Self, Vec<AlignedPair<'a>>) {
-        let _ = (reference, hypothesis);
-        todo!()
+        let reference: Vec<&str> = reference.split_whitespace().collect();
+        let hypothesis: Vec<&str> = hypothesis.split_whitespace().collect();
+        let steps = align(&reference, &hypothesis);
+        let pairs = steps.iter().map(|&(r, h)| (r.map(|i| reference[i]), h.map(|j| hypothesis[j]))).collect();
+        (Self::count(reference.len(), &steps, |i, j| reference[i] == hypothesis[j]), pairs)
     }
+
     /// Characters of two normalized texts (spaces count).
     pub fn characters(reference: &str, hypothesis: &str) -> Self {
-        let _ = (reference, hypothesis);
-        todo!()
+        let (reference, hypothesis): (Vec<char>, Vec<char>) =
+            (reference.chars().collect(), hypothesis.chars().collect());
+        Self::count(reference.len(), &align(&reference, &hypothesis), |i, j| reference[i] == hypothesis[j])
     }
-    /// Errors over reference units, a fraction; 0 when both are empty.
+
+    fn count(reference: usize, steps: &[Step], same: impl Fn(usize, usize) -> bool) -> Self {
+        let mut counts = ErrorCounts { reference: reference as u64, ..Default::default() };
+        for step in steps {
+            match *step {
+                (Some(i), Some(j)) if !same(i, j) => counts.substitutions += 1,
+                (Some(_), None) => counts.deletions += 1,
+                (None, _) => counts.insertions += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+
+    /// All errors.
+    pub fn errors(&self) -> u64 {
+        self.substitutions + self.deletions + self.insertions
+    }
+
+    /// Errors over reference units, a fraction (may exceed 1); 0 when there is no error, infinite when there are errors
+    /// and no reference.
     pub fn rate(&self) -> f64 {
-        todo!()
+        if self.errors() == 0 { 0.0 } else { self.errors() as f64 / self.reference as f64 }
     }
+
     /// Adds another count.
     pub fn add(&mut self, other: &Self) {
-        let _ = other;
-        todo!()
+        self.reference += other.reference;
+        self.substitutions += other.substitutions;
+        self.deletions += other.deletions;
+        self.insertions += other.insertions;
+    }
+}
+
+/// Indices into reference and hypothesis.
+type Step = (Option<usize>, Option<usize>);
+
+/// An alignment of least cost; of equals, substitutions are preferred to a deletion with an insertion.
+fn align<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
+    let width = hypothesis.len() + 1;
+    let mut cost = vec![0u32; (reference.len() + 1) * width];
+    for i in 0..=reference.len() {
+        for j in 0..=hypothesis.len() {
+            cost[i * width + j] = match (i, j) {
+                (0, _) => j as u32,
+                (_, 0) => i as u32,
+                _ => {
+                    let replaced = cost[(i - 1) * width + j - 1] + u32::from(reference[i - 1] != hypothesis[j - 1]);
+                    replaced.min(cost[(i - 1) * width + j] + 1).min(cost[i * width + j - 1] + 1)
+                }
+            };
+        }
+    }
+    let (mut i, mut j) = (reference.len(), hypothesis.len());
+    let mut steps = Vec::new();
+    while i > 0 || j > 0 {
+        let here = cost[i * width + j];
+        let same = |i: usize, j: usize| u32::from(reference[i - 1] != hypothesis[j - 1]);
+        if i > 0 && j > 0 && here == cost[(i - 1) * width + j - 1] + same(i, j) {
+            (i, j) = (i - 1, j - 1);
+            steps.push((Some(i), Some(j)));
+        } else if i > 0 && here == cost[(i - 1) * width + j] + 1 {
+            i -= 1;
+            steps.push((Some(i), None));
+        } else {
+            j -= 1;
+            steps.push((None, Some(j)));
+        }
+    }
+    steps.reverse();
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts by jiwer 4.0.0: `jiwer.process_words(reference, hypothesis)`.
+    #[test]
+    fn counts_equal_those_of_jiwer() {
+        for (reference, hypothesis, wanted) in [
+            ("a b c", "a b c", [0, 0, 0]),
+            ("a b c", "a x c", [1, 0, 0]),
+            ("a b c", "a c", [0, 1, 0]),
+            ("a c", "a b c", [0, 0, 1]),
+            ("a b c d", "b c d e", [0, 1, 1]),
+            ("one two three", "", [0, 3, 0]),
+            ("the cat sat on the mat", "the cat sit on mat today", [1, 1, 1]),
+        ] {
+            let (counts, pairs) = ErrorCounts::words(reference, hypothesis);
+            assert_eq!(
+                [counts.substitutions, counts.deletions, counts.insertions],
+                wanted,
+                "{reference} | {hypothesis}"
+            );
+            assert_eq!(pairs.iter().filter_map(|pair| pair.0).collect::<Vec<_>>().join(" "), reference);
+            assert_eq!(pairs.iter().filter_map(|pair| pair.1).collect::<Vec<_>>().join(" "), hypothesis);
+        }
+    }
+
+    #[test]
+    fn characters_count_spaces() {
+        let counts = ErrorCounts::characters("ab c", "abc");
+        assert_eq!((counts.reference, counts.deletions, counts.rate()), (4, 1, 0.25));
     }
 }

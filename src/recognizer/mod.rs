@@ -1,17 +1,26 @@
-//! Drives encoder, decoder and endpointer for sessions. Layer 6.
+//! Drives encoder, decoder and endpointer for sessions: features in, events out.
+//!
+//! Layer 6. Batch, live, evaluation and the dev error rate of a training all come through here.
+
 mod endpoint;
 mod session;
 mod transcript;
+
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
 pub use transcript::{Event, Segment, Transcript, Word};
 
 use crate::audio::AudioSource;
-use crate::error::Result;
+use crate::ctc::{Decoder, GreedyDecoder};
+use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
-use crate::stage::Frames;
-use tch::Device;
+use crate::nn::{BlockLen, Encoder, weights};
+use crate::stage::{Frames, Stage};
+use session::Snapshot;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use tch::{Device, Kind, Tensor};
 
 /// What a run chooses (the weights do not depend on it).
 #[derive(Debug, Clone, Default)]
@@ -23,49 +32,299 @@ pub struct RecognizerConfig {
 }
 
 /// A loaded model: shared behaviour, every method `&self`. A [`Session`] is one stream's data.
-pub struct Recognizer {}
+pub struct Recognizer {
+    model: ModelDir,
+    encoder: Encoder,
+    direction: Direction,
+    endpointer: Endpointer,
+    /// Time from one output frame to the next.
+    output_frame: Duration,
+    fingerprint: String,
+}
 
 impl Recognizer {
     /// Loads the weights.
+    ///
+    /// # Errors
+    /// When the weights do not fit the model's description, or the latency is not one that they were trained for.
     pub fn load(model: ModelDir, device: Device, config: RecognizerConfig) -> Result<Self> {
-        let _ = (model, device, config);
-        todo!()
+        let encoder = Encoder::new(&model.config.encoder, 0, Kind::Float, device)?;
+        weights::load(&encoder, &model.weights_path())?;
+        Self::with_encoder(model, encoder, config)
     }
-    /// From an encoder in memory (dev WER during training).
-    pub fn with_encoder(model: ModelDir, encoder: crate::nn::Encoder, config: RecognizerConfig) -> Result<Self> {
-        let _ = (model, encoder, config);
-        todo!()
+
+    /// From an encoder in memory, as training has it.
+    ///
+    /// # Errors
+    /// When the latency is not one that the weights were trained for.
+    pub fn with_encoder(model: ModelDir, encoder: Encoder, config: RecognizerConfig) -> Result<Self> {
+        let direction = model.config.direction_for(config.latency_ms)?;
+        let shift_ms = model.config.front_end.frame_shift_ms * model.config.encoder.stacking as f64;
+        let output_frame = Duration::from_secs_f64(shift_ms / 1000.0);
+        let facts = serde_json::to_string(&model.config).unwrap_or_default();
+        let fingerprint = Sha256::digest(format!("{facts} {direction:?}"));
+        let fingerprint = fingerprint.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let endpointer = Endpointer::new(config.endpoint, output_frame);
+        Ok(Recognizer { model, encoder, direction, endpointer, output_frame, fingerprint })
     }
+
     /// The model's facts.
     pub fn model(&self) -> &ModelConfig {
-        todo!()
+        &self.model.config
     }
+
     /// The direction that sessions run in.
     pub fn direction(&self) -> Direction {
-        todo!()
+        self.direction
     }
+
     /// The model's front end for a source's rate, CMVN included.
+    ///
+    /// # Errors
+    /// When the rate cannot be converted.
     pub fn front_end(&self, source_rate_hz: u32) -> Result<FrontEnd> {
-        let _ = source_rate_hz;
-        todo!()
+        FrontEnd::new(&self.model.config.front_end, source_rate_hz, Some(&self.model.cmvn))
     }
+
     /// A new stream.
+    ///
+    /// # Errors
+    /// None today; a decoder with a language model may refuse.
     pub fn session(&self) -> Result<Session> {
-        todo!()
+        let state = tch::no_grad(|| self.encoder.initial_state(1));
+        Ok(Session {
+            pending: Frames::new(self.model.config.encoder.input_dim),
+            state,
+            decoder: GreedyDecoder::default(),
+            segment_frames: 0,
+            shown: Vec::new(),
+            log_probs: Frames::new(self.model.config.encoder.vocabulary),
+        })
     }
-    /// Features of any number of frames in, events out.
+
+    /// Takes feature frames `[T, D]`, any number, and appends what became known to `events`.
+    ///
+    /// Events come block by block of the model's grid, so they do not depend on how the input was cut.
+    ///
+    /// # Errors
+    /// When the frames have another dimension or do not follow the last ones.
     pub fn push(&self, session: &mut Session, features: &Frames, events: &mut Vec<Event>) -> Result<()> {
-        let _ = (session, features, events);
-        todo!()
+        self.push_observed(session, features, events, &mut |_| {})
     }
-    /// By value: nothing can follow.
+
+    /// As [`Recognizer::push`]; `observe` sees every block's log-probs `[T', V]`.
+    ///
+    /// # Errors
+    /// As [`Recognizer::push`].
+    pub fn push_observed(
+        &self,
+        session: &mut Session,
+        features: &Frames,
+        events: &mut Vec<Event>,
+        observe: &mut dyn FnMut(&Frames),
+    ) -> Result<()> {
+        if features.dim != session.pending.dim || (!features.is_empty() && features.first_frame != session.frames()) {
+            return Err(Error::Shape(format!(
+                "features of {} values from frame {}: must be {} from frame {}",
+                features.dim,
+                features.first_frame,
+                session.pending.dim,
+                session.frames()
+            )));
+        }
+        session.pending.data.extend_from_slice(&features.data);
+        let (chunk, right) = match self.direction {
+            Direction::LatencyControlled(grid) => (grid.chunk, grid.look_ahead),
+            Direction::Forward => (self.model.config.encoder.stacking, 0),
+            Direction::Full => return Ok(()),
+        };
+        let mut start = 0;
+        while session.pending.len() >= start + chunk + right {
+            self.run_block(session, start, BlockLen { main: chunk, right }, events, observe)?;
+            start += chunk;
+        }
+        discard(&mut session.pending, start);
+        Ok(())
+    }
+
+    /// Ends a session: the last blocks run with whatever look-ahead there is. By value: nothing can follow.
+    ///
+    /// # Errors
+    /// When LibTorch fails (out of memory, say).
     pub fn finish(&self, session: Session, events: &mut Vec<Event>) -> Result<()> {
-        let _ = (session, events);
-        todo!()
+        self.finish_observed(session, events, &mut |_| {})
     }
-    /// A whole source pushed in pieces of `chunk_ms` (`None`: as the source gives them); the segments in order.
+
+    /// As [`Recognizer::finish`]; `observe` sees every block's log-probs `[T', V]`.
+    ///
+    /// # Errors
+    /// As [`Recognizer::finish`].
+    pub fn finish_observed(
+        &self,
+        mut session: Session,
+        events: &mut Vec<Event>,
+        observe: &mut dyn FnMut(&Frames),
+    ) -> Result<()> {
+        let total = session.pending.len();
+        let (chunk, look_ahead) = match self.direction {
+            Direction::LatencyControlled(grid) => (grid.chunk, grid.look_ahead),
+            Direction::Forward => (self.model.config.encoder.stacking, 0),
+            Direction::Full => (total, 0),
+        };
+        let mut start = 0;
+        while start < total {
+            let main = chunk.min(total - start);
+            let right = look_ahead.min(total - start - main);
+            self.run_block(&mut session, start, BlockLen { main, right }, events, observe)?;
+            start += main;
+        }
+        self.end_segment(&mut session, events);
+        Ok(())
+    }
+
+    /// Everything that `session` needs to go on later or elsewhere with the same model.
+    ///
+    /// # Errors
+    /// When the state cannot be read from its device.
+    pub fn snapshot(&self, session: &Session) -> Result<Vec<u8>> {
+        let snapshot = Snapshot::take(session, &self.fingerprint)?;
+        serde_json::to_vec(&snapshot).map_err(|error| Error::Shape(format!("snapshot: {error}")))
+    }
+
+    /// The session of a snapshot; it goes on as the original would have.
+    ///
+    /// # Errors
+    /// When the snapshot is damaged or was taken with another model or latency.
+    pub fn restore(&self, snapshot: &[u8]) -> Result<Session> {
+        let snapshot: Snapshot = serde_json::from_slice(snapshot)
+            .map_err(|error| Error::Shape(format!("not a snapshot of a session: {error}")))?;
+        snapshot.restore(self.session()?, &self.fingerprint)
+    }
+
+    /// A whole source pushed in pieces of `chunk_ms` (`None`: as the source gives them).
+    ///
+    /// # Errors
+    /// When the source cannot be read.
     pub fn transcribe(&self, source: &mut dyn AudioSource, chunk_ms: Option<u32>) -> Result<Transcript> {
-        let _ = (source, chunk_ms);
-        todo!()
+        let rate = source.sample_rate();
+        let mut stream = Stream { front_end: self.front_end(rate)?, session: self.session()?, frames: Frames::new(0) };
+        stream.frames.dim = stream.front_end.dim();
+        let piece = chunk_ms.map_or(usize::MAX, |ms| (ms as usize * rate as usize / 1000).max(1));
+        let mut events = Vec::new();
+        let mut samples = 0u64;
+        let mut waiting: Vec<f32> = Vec::new();
+        while let Some(block) = source.next_block()? {
+            samples += block.samples.len() as u64;
+            if piece == usize::MAX {
+                self.push_samples(&mut stream, &block.samples, &mut events)?;
+                continue;
+            }
+            waiting.extend_from_slice(&block.samples);
+            let whole = waiting.len() - waiting.len() % piece;
+            for part in waiting[..whole].chunks(piece) {
+                self.push_samples(&mut stream, part, &mut events)?;
+            }
+            waiting.drain(..whole);
+        }
+        self.push_samples(&mut stream, &waiting, &mut events)?;
+        stream.front_end.finish(&mut stream.frames)?;
+        self.push(&mut stream.session, &stream.frames, &mut events)?;
+        self.finish(stream.session, &mut events)?;
+        let segments = events.into_iter().filter_map(|event| match event {
+            Event::Final(segment) => Some(segment),
+            _ => None,
+        });
+        Ok(Transcript {
+            segments: segments.collect(),
+            duration: Duration::from_secs_f64(samples as f64 / f64::from(rate)),
+        })
     }
+
+    fn push_samples(&self, stream: &mut Stream, samples: &[f32], events: &mut Vec<Event>) -> Result<()> {
+        stream.front_end.push(samples, &mut stream.frames)?;
+        self.push(&mut stream.session, &stream.frames, events)?;
+        stream.frames.consume();
+        events.retain(|event| !matches!(event, Event::Partial { .. }));
+        Ok(())
+    }
+
+    /// One block of pending frames from `start` on through encoder, decoder and endpointer.
+    fn run_block(
+        &self,
+        session: &mut Session,
+        start: usize,
+        len: BlockLen,
+        events: &mut Vec<Event>,
+        observe: &mut dyn FnMut(&Frames),
+    ) -> Result<()> {
+        let dim = session.pending.dim;
+        let values = &session.pending.data[start * dim..(start + len.main + len.right) * dim];
+        let (kind, device) = self.encoder.options();
+        let (log_probs, state) = tch::no_grad(|| {
+            let x = Tensor::from_slice(values).view([1, -1, dim as i64]).to_kind(kind).to_device(device);
+            self.encoder.forward_block(&x, &[len], &session.state, self.direction)
+        })?;
+        session.state = state;
+        let log_probs = log_probs.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+        session.log_probs.consume();
+        session.log_probs.data.resize(log_probs.numel(), 0.0);
+        log_probs.f_copy_data(&mut session.log_probs.data, log_probs.numel())?;
+        observe(&session.log_probs);
+        self.decode(session, events)
+    }
+
+    /// The latest log-probs, frame by frame: tokens, endpoints, and one partial a block.
+    fn decode(&self, session: &mut Session, events: &mut Vec<Event>) -> Result<()> {
+        let log_probs = std::mem::take(&mut session.log_probs);
+        let mut row = Frames::new(log_probs.dim);
+        for values in log_probs.rows() {
+            row.data.clear();
+            row.data.extend_from_slice(values);
+            session.decoder.push(&row)?;
+            session.segment_frames += 1;
+            let blanks = session.decoder.trailing_blanks();
+            let spoken = session.decoder.has_tokens();
+            if self.endpointer.decide(session.segment_frames, blanks, spoken).is_some() {
+                self.end_segment(session, events);
+            }
+        }
+        session.log_probs = log_probs;
+        let words = self.words(session);
+        if words != session.shown {
+            session.shown.clone_from(&words);
+            let mut committed = words;
+            let tentative = committed.pop().into_iter().collect();
+            events.push(Event::Partial { committed, tentative });
+        }
+        Ok(())
+    }
+
+    /// Words of the current segment.
+    fn words(&self, session: &Session) -> Vec<Word> {
+        let best = session.decoder.best(1);
+        best.first()
+            .map_or(Vec::new(), |best| transcript::words(&best.emissions, &self.model.tokens, self.output_frame))
+    }
+
+    fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {
+        events.extend(Segment::new(self.words(session)).map(Event::Final));
+        session.decoder.end_segment();
+        session.segment_frames = 0;
+        session.shown.clear();
+    }
+}
+
+/// What one source needs on its way through a recognizer.
+struct Stream {
+    front_end: FrontEnd,
+    session: Session,
+    frames: Frames,
+}
+
+/// Forgets the first `count` frames; keeps the memory.
+fn discard(frames: &mut Frames, count: usize) {
+    let values = count * frames.dim;
+    frames.data.copy_within(values.., 0);
+    frames.data.truncate(frames.data.len() - values);
+    frames.first_frame += count as u64;
 }

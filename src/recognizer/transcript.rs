@@ -1,19 +1,32 @@
-//! Words with times, segments, events.
+//! From tokens to words with times, segments and events.
+//!
+//! Layer 6.
+
+use crate::ctc::Emission;
+use crate::text::TokenTable;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// Time a letter of a word takes at an ordinary speaking rate, for the extent of words whose peaks are narrower.
+const LETTER: Duration = Duration::from_millis(70);
+/// Shortest extent that a word is given where its neighbours leave room.
+const SHORTEST_WORD: Duration = Duration::from_millis(200);
+
 /// A word with its place in the recording.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {
     /// The word.
     pub text: String,
     /// Start, from the session's start.
     pub start: Duration,
-    /// End.
+    /// End, from the session's start.
     pub end: Duration,
-    /// In 0..=1.
+    /// Geometric mean of its tokens' probabilities, in `0.0..=1.0`.
     pub confidence: f32,
 }
+
 /// What was said between two endpoints.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Segment {
     /// Start of the first word.
     pub start: Duration,
@@ -21,27 +34,39 @@ pub struct Segment {
     pub end: Duration,
     /// Words joined by spaces.
     pub text: String,
-    /// Words.
+    /// Words in order.
     pub words: Vec<Word>,
 }
+
+impl Segment {
+    /// `None` without words.
+    pub(super) fn new(words: Vec<Word>) -> Option<Self> {
+        let (start, end) = (words.first()?.start, words.last()?.end);
+        let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        Some(Segment { start, end, text, words })
+    }
+}
+
 /// A whole session.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Transcript {
-    /// Segments with at least one word, in order.
+    /// Segments in order, each with at least one word.
     pub segments: Vec<Segment>,
     /// Length of the audio.
     pub duration: Duration,
 }
+
 impl Transcript {
     /// All segments' text joined by spaces.
     pub fn text(&self) -> String {
-        todo!()
+        self.segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
+
 /// What a session reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Words so far: `committed` never change again, `tentative` may.
+    /// Words of the current segment so far, told when they changed.
     Partial {
         /// Never change again.
         committed: Vec<Word>,
@@ -55,4 +80,59 @@ pub enum Event {
         /// How much.
         lost: Duration,
     },
+}
+
+/// Words of a segment's emissions; `frame` is the time from one output frame to the next.
+///
+/// CTC marks a word by narrow peaks inside it. A word reaches from its first peak to its last, widened on both sides to
+/// 70 ms a letter (200 ms at least) where its neighbours leave room; where two words meet, they meet half-way between
+/// their peaks. Nothing reaches before the session's start.
+pub(super) fn words(emissions: &[Emission], tokens: &TokenTable, frame: Duration) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut previous_peak = Duration::ZERO;
+    for group in emissions.chunk_by(|_, next| !tokens.begins_word(next.token)) {
+        let text: String = group.iter().map(|emission| tokens.surface(emission.token)).collect();
+        let (Some(first), Some(last)) = (group.first(), group.last()) else {
+            continue;
+        };
+        if text.is_empty() {
+            continue;
+        }
+        let time = |frames: u64| frame.mul_f64(frames as f64);
+        let (begin, end) = (time(first.first_frame), time(last.last_frame + 1));
+        let nominal = LETTER.mul_f64(text.chars().count() as f64).max(SHORTEST_WORD);
+        let widen = nominal.saturating_sub(end - begin) / 2;
+        let mut start = begin.saturating_sub(widen);
+        if let Some(previous) = words.last_mut()
+            && previous.end > start
+        {
+            let middle = previous_peak + begin.saturating_sub(previous_peak) / 2;
+            previous.end = previous.end.min(middle.max(previous_peak));
+            start = start.max(middle).min(begin);
+        }
+        let mean = group.iter().map(|emission| emission.log_prob).sum::<f32>() / group.len() as f32;
+        words.push(Word { text, start, end: end + widen, confidence: mean.exp().clamp(0.0, 1.0) });
+        previous_peak = end;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_do_not_overlap_and_have_room() {
+        let tokens = TokenTable::words(["one two ab"], 1).expect("tokens");
+        let id = |text: &str| tokens.encode(text).expect("ids")[0];
+        let at = |token, frame| Emission { token, first_frame: frame, last_frame: frame, log_prob: -0.5 };
+        let emissions = [at(id("one"), 1), at(id("two"), 5), at(id("one"), 100)];
+        let words = words(&emissions, &tokens, Duration::from_millis(30));
+        let texts: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(texts, ["one", "two", "one"]);
+        assert_eq!(words[0].start, Duration::ZERO);
+        assert!(words.windows(2).all(|pair| pair[0].end <= pair[1].start && pair[0].start < pair[0].end));
+        assert_eq!(words[2].end - words[2].start, Duration::from_millis(210));
+        assert!((words[0].confidence - (-0.5f32).exp()).abs() < 1e-6);
+    }
 }
