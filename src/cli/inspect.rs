@@ -1,11 +1,121 @@
-//! `eddy inspect`.
+//! `eddy inspect`: what a model is.
+
+use crate::{Direction, ModelConfig, ModelDir};
+use anyhow::{Context, Result};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 /// Flags of `eddy inspect`.
 #[derive(Debug, clap::Args)]
-pub(super) struct InspectArgs {}
+#[command(after_help = "\
+Examples:
+  eddy inspect models/an4
+  eddy inspect models/an4 --json")]
+pub(super) struct InspectArgs {
+    /// Model directory
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Facts of the weights file.
+struct WeightFacts {
+    parameters: usize,
+    kinds: Vec<String>,
+}
 
 /// Runs it.
-pub(super) fn run(args: InspectArgs) -> anyhow::Result<u8> {
-    let _ = args;
-    todo!()
+pub(super) fn run(args: InspectArgs) -> Result<u8> {
+    let model = ModelDir::open(&args.model)?;
+    let weights = weight_facts(&model.weights_path())?;
+    let bytes = folder_size(&args.model)?;
+    match args.json {
+        true => println!("{}", as_json(&model, &weights, bytes)),
+        false => print!("{}", as_text(&model, &weights, bytes)),
+    }
+    Ok(0)
+}
+
+fn weight_facts(path: &Path) -> Result<WeightFacts> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let file = SafeTensors::deserialize(&bytes)
+        .with_context(|| format!("{}: not a whole safetensors file: fetch it again", path.display()))?;
+    let mut kinds: Vec<String> = file.tensors().iter().map(|(_, tensor)| format!("{:?}", tensor.dtype())).collect();
+    kinds.sort();
+    kinds.dedup();
+    let parameters = file.tensors().iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
+    Ok(WeightFacts { parameters, kinds })
+}
+
+fn folder_size(path: &Path) -> Result<u64> {
+    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
+    Ok(entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum())
+}
+
+fn describe(config: &ModelConfig, direction: Direction) -> String {
+    let default = config.direction_for(None).is_ok_and(|default| default == direction);
+    let mark = if default { "  (default)" } else { "" };
+    match (direction, config.latency_ms(direction)) {
+        (Direction::LatencyControlled(grid), Some(ms)) => {
+            format!("{ms} ms: chunks of {} frames, {} of look-ahead{mark}", grid.chunk, grid.look_ahead)
+        }
+        (_, Some(ms)) => format!("{ms} ms: forward only{mark}"),
+        (_, None) => "waits for the end of the recording: does not stream".to_string(),
+    }
+}
+
+fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
+    let config = &model.config;
+    let (front, net) = (&config.front_end, &config.encoder);
+    let latencies: Vec<String> =
+        config.directions().into_iter().map(|d| format!("  {}\n", describe(config, d))).collect();
+    format!(
+        "{}\n\nfeatures    {} MFCC of {} mel filters, {} ms every {} ms, {} Hz, CMVN over {} frames\n\
+         network     {} layers of {} {:?} units, {} frames stacked, {} tokens\n\
+         weights     {} ({}), directory {:.1} MB\n\nalgorithmic latency at {} Hz (other rates add the resampler's delay)\n{}",
+        config.name,
+        front.num_ceps,
+        front.num_mels,
+        front.frame_length_ms,
+        front.frame_shift_ms,
+        front.sample_rate_hz,
+        model.cmvn.frames,
+        net.layers,
+        net.hidden,
+        net.cell,
+        net.stacking,
+        net.vocabulary,
+        weights.parameters,
+        weights.kinds.join(", "),
+        bytes as f64 / 1e6,
+        front.sample_rate_hz,
+        latencies.concat(),
+    )
+}
+
+fn as_json(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> Value {
+    let config = &model.config;
+    let default = config.direction_for(None).ok();
+    let latency = |direction: Direction| {
+        let grid = match direction {
+            Direction::LatencyControlled(grid) => json!(grid),
+            _ => Value::Null,
+        };
+        json!({"latency_ms": config.latency_ms(direction), "grid": grid, "default": default == Some(direction)})
+    };
+    json!({
+        "name": config.name,
+        "format": config.format,
+        "front_end": config.front_end,
+        "encoder": config.encoder,
+        "parameters": weights.parameters,
+        "weight_kinds": weights.kinds,
+        "bytes": bytes,
+        "streams": default != Some(Direction::Full),
+        "latency_ms": default.and_then(|direction| config.latency_ms(direction)),
+        "latencies": config.directions().into_iter().map(latency).collect::<Vec<_>>(),
+    })
 }
