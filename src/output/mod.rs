@@ -1,1 +1,9 @@
-//! Output writers. Layer 7.
+//! Transcripts as text. Layer 7.
+//!
+//! One function a format, each giving what is written for one recording; stable, since other programs read them.
+
+mod json;
+mod text;
+
+pub use json::json_line;
+pub use text::text_line;
