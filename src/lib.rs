@@ -21,7 +21,7 @@ pub mod text;
 pub mod train;
 
 pub use error::{Error, Result};
-pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir, WeightsSummary};
+pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir};
 #[cfg(feature = "torch")]
 pub use recognizer::{Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word};
 pub use stage::{Frames, Stage, check_cut_invariance};

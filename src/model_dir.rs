@@ -134,7 +134,7 @@ impl ModelConfig {
         let directions = self.directions();
         let latencies = || directions.iter().filter_map(|&d| Some((d, self.latency_ms(d)?)));
         let Some(wanted) = latency_ms else {
-            let default = latencies().filter(|(_, ms)| *ms <= DEFAULT_LATENCY_MS).next_back().map(|(d, _)| d);
+            let default = latencies().rfind(|(_, ms)| *ms <= DEFAULT_LATENCY_MS).map(|(d, _)| d);
             let first = directions.first().copied();
             return default.or(first).ok_or_else(|| Error::invalid("direction", "none", "at least one grid"));
         };
@@ -206,17 +206,6 @@ fn within(what: &str, value: usize, low: usize, high: usize, unit: &str) -> Resu
     if fits { Ok(()) } else { Err(Error::invalid(what, value, format!("{low}..={high}{unit}"))) }
 }
 
-/// What a weights file holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WeightsSummary {
-    /// Numbers in all tensors.
-    pub parameters: u64,
-    /// Size of the file.
-    pub bytes: u64,
-    /// Kinds of numbers, as safetensors names them: `F32`, `F16`.
-    pub kinds: Vec<String>,
-}
-
 /// A model directory that was read and cross-checked.
 #[derive(Debug, Clone)]
 pub struct ModelDir {
@@ -277,23 +266,6 @@ impl ModelDir {
     /// `model.safetensors`.
     pub fn weights_path(&self) -> PathBuf {
         self.path.join(WEIGHTS_FILE)
-    }
-
-    /// Number and storage of the weights, from the header of their file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is not whole.
-    pub fn weights_summary(&self) -> Result<WeightsSummary> {
-        let path = self.weights_path();
-        let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes)
-            .map_err(|error| Error::model(&path, format!("not a whole safetensors file ({error}): fetch it again")))?;
-        let tensors = header.tensors();
-        let parameters = tensors.values().map(|tensor| tensor.shape.iter().product::<usize>() as u64).sum();
-        let mut kinds: Vec<String> = tensors.values().map(|tensor| format!("{:?}", tensor.dtype)).collect();
-        kinds.sort();
-        kinds.dedup();
-        Ok(WeightsSummary { parameters, bytes: bytes.len() as u64, kinds })
     }
 
     /// Writes all but the weights into `path` (made if missing), each file atomically.

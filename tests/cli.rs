@@ -7,7 +7,7 @@ mod common;
 use common::{truncate, write_model, write_sound};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder with a model and recordings.
@@ -199,17 +199,30 @@ fn inspect_tells_shape_size_latency_and_tokens() {
     let latencies = object["latencies"].as_array().expect("latencies");
     let stated: Vec<_> = latencies.iter().map(|entry| (&entry["latency_ms"], &entry["default"])).collect();
     assert_eq!(stated, [(&195.0.into(), &true.into()), (&1515.0.into(), &false.into())]);
-    assert_eq!(object["config"]["encoder"]["cell"], "lstm");
+    assert_eq!(object["encoder"]["cell"], "lstm");
     assert_eq!(object["tokens"][0], "<blank>");
     let tokens = object["tokens"].as_array().expect("tokens").len() as u64;
     // 2 layers x 2 directions x 4 gates of 12 units with two biases each, and the output layer.
     let gates = |inputs: u64| 2 * 4 * (12 * (inputs + 12) + 2 * 12);
-    assert_eq!(object["weights"]["parameters"], gates(39) + gates(24) + tokens * 24 + tokens);
-    let size = std::fs::metadata(bench.path("model/model.safetensors")).expect("weights").len();
-    assert_eq!(object["weights"]["bytes"], size);
+    assert_eq!(object["parameters"], gates(39) + gates(24) + tokens * 24 + tokens);
+    let size = |name: &str| std::fs::metadata(bench.path("model").join(name)).expect("a file").len();
+    let total: u64 = ["model.json", "tokens.txt", "cmvn.json", "model.safetensors"].map(size).iter().sum();
+    assert_eq!(object["bytes"], total);
     let words = bench.eddy(&["inspect", "model"]);
-    for part in ["2 LSTM layers of 12 units", "195 ms: chunks of 12 frames, look-ahead 6 (default)", "1515 ms", "▁one"]
+    for part in
+        ["2 layers of 12 LSTM units", "195 ms: chunks of 12 frames, 6 of look-ahead  (default)", "1515 ms", "▁one"]
     {
         assert!(out(&words).contains(part), "{part:?} not in {}", out(&words));
     }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let bench = Bench::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+    command.current_dir(bench.folder.path()).args(["transcribe", "--model", "model", "good.wav", "other.wav"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eddy runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("eddy ends");
+    assert_eq!((code(&output), err(&output)), (0, ""));
 }

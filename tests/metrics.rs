@@ -6,7 +6,6 @@ use serde_json::Value;
 #[test]
 fn counts_equal_those_of_jiwer() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("golden/wer.json")).expect("golden file");
-    let mut same_split = 0;
     for case in &cases {
         let (reference, hypothesis) = (&case["reference"], &case["hypothesis"]);
         let (reference, hypothesis) = (reference.as_str().expect("text"), hypothesis.as_str().expect("text"));
@@ -14,15 +13,14 @@ fn counts_equal_those_of_jiwer() {
         let (words, pairs) = ErrorCounts::words(reference, hypothesis);
         let golden: Vec<u64> = case["words"].as_array().expect("counts").iter().map(count).collect();
         let label = format!("{reference:?} | {hypothesis:?}");
-        assert_eq!(words.errors(), golden.iter().sum::<u64>(), "{label}");
         assert_eq!(words.rate(), case["wer"].as_f64().expect("a rate"), "{label}");
         let characters = ErrorCounts::characters(reference, hypothesis);
         assert_eq!(characters.errors(), count(&case["characters"]), "{label}");
         assert_eq!(characters.rate(), case["cer"].as_f64().expect("a rate"), "{label}");
-        same_split += usize::from([words.substitutions, words.deletions, words.insertions] == golden[..]);
+        assert_eq!([words.substitutions, words.deletions, words.insertions], golden[..], "{label}");
+        assert!(pairs.iter().filter_map(|pair| pair.0).eq(reference.split_whitespace()), "{label}");
+        assert!(pairs.iter().filter_map(|pair| pair.1).eq(hypothesis.split_whitespace()), "{label}");
         let wrong = pairs.iter().filter(|(reference, hypothesis)| reference != hypothesis).count();
         assert_eq!(wrong as u64, words.errors(), "{label}");
     }
-    // Where several alignments cost the same, jiwer splits some errors otherwise; the totals above are equal always.
-    assert!(same_split * 10 >= cases.len() * 9, "{same_split} of {} splits are equal", cases.len());
 }

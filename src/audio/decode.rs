@@ -100,7 +100,8 @@ impl FileSource {
     /// Names the file, what is wrong and the way out.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        let ends_early = ogg_ends_early(path).map_err(|error| Error::io(path, error))?;
+        let is_ogg = is_ogg(path).map_err(|error| Error::io(path, error))?;
+        let ends_early = is_ogg && ogg_ends_early(path).map_err(|error| Error::io(path, error))?;
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
         let probe = symphonia::default::get_probe();
         let damaged = |error: SymphoniaError| {
@@ -108,7 +109,9 @@ impl FileSource {
         };
         let format = probe.probe(&Hint::new(), stream, Default::default(), Default::default()).map_err(damaged)?;
         let track = format.default_track(TrackType::Audio).ok_or_else(|| Error::audio(path, "holds no audio track"))?;
-        let (id, promised) = (track.id, track.num_frames);
+        // Ogg tells its length by its last page's end mark alone: its count of frames includes the encoder's delay.
+        let id = track.id;
+        let promised = track.num_frames.filter(|_| !is_ogg);
         let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
         let parameters = parameters.ok_or_else(|| Error::audio(path, "the audio track's codec is not known"))?;
         let sample_rate = parameters.sample_rate.filter(|&rate| rate > 0);
@@ -194,13 +197,15 @@ impl AudioSource for FileSource {
     }
 }
 
-/// Whether a file is Ogg and its last page does not say that the stream ends there.
+fn is_ogg(path: &Path) -> std::io::Result<bool> {
+    let mut magic = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut magic)?;
+    Ok(magic == b"OggS")
+}
+
+/// Whether the last page of an Ogg file does not say that the stream ends there.
 fn ogg_ends_early(path: &Path) -> std::io::Result<bool> {
     let mut file = File::open(path)?;
-    let mut magic = [0u8; 4];
-    if file.read_exact(&mut magic).is_err() || &magic != b"OggS" {
-        return Ok(false);
-    }
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(OGG_PAGE)))?;
     let mut tail = Vec::new();

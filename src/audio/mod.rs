@@ -43,6 +43,30 @@ pub trait AudioSource: Send {
     }
 }
 
+/// Samples in memory as a source, one block.
+#[derive(Debug, Clone)]
+pub struct SampleSource {
+    samples: Option<Vec<f32>>,
+    sample_rate: u32,
+}
+
+impl SampleSource {
+    /// Mono samples in `[-1, 1)` at `sample_rate` Hz.
+    pub fn new(samples: Vec<f32>, sample_rate: u32) -> Self {
+        SampleSource { samples: Some(samples), sample_rate }
+    }
+}
+
+impl AudioSource for SampleSource {
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
+        Ok(self.samples.take().map(|samples| AudioBlock { samples, dropped: 0 }))
+    }
+}
+
 /// Reads all that is left of a source.
 ///
 /// # Errors

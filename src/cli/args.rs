@@ -98,3 +98,34 @@ fn parse_device(text: &str) -> Result<tch::Device, String> {
         _ => Err("must be cpu, cuda, cuda:N or mps".to_string()),
     }
 }
+
+/// How a model recognises.
+#[cfg(feature = "torch")]
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RecognizeArgs {
+    /// Algorithmic latency, one of those that `eddy inspect` prints [default: the largest of at most 1000]
+    #[arg(long, value_name = "MS")]
+    pub latency: Option<f64>,
+    /// How words are searched
+    #[arg(long, value_enum, default_value_t = DecoderKind::Greedy)]
+    pub decoder: DecoderKind,
+}
+
+/// Decoders there are.
+#[cfg(feature = "torch")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum DecoderKind {
+    /// The likeliest token of each frame
+    Greedy,
+}
+
+#[cfg(feature = "torch")]
+impl RecognizeArgs {
+    /// Loads the model that `model` names.
+    pub fn load(&self, model: &ModelArgs, device: tch::Device) -> Result<crate::Recognizer> {
+        let DecoderKind::Greedy = self.decoder;
+        let model = crate::ModelDir::open(&model.resolve()?)?;
+        let config = crate::RecognizerConfig { latency_ms: self.latency, ..Default::default() };
+        Ok(crate::Recognizer::load(model, device, config)?)
+    }
+}

@@ -1,11 +1,151 @@
-//! `eddy evaluate`.
+//! `eddy evaluate`: error rates of a model on manifests.
+
+use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::metrics::ErrorCounts;
+use crate::train::{Evaluation, Manifest, Scored, Utterance, evaluate};
+use crate::{Recognizer, audio};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 /// Flags of `eddy evaluate`.
 #[derive(Debug, clap::Args)]
-pub(super) struct EvaluateArgs {}
+#[command(after_help = "\
+Examples:
+  eddy evaluate --model models/an4 test.jsonl
+  eddy evaluate --model models/an4 a.jsonl b.jsonl --json --details out.jsonl
+
+A manifest has one object a line: {\"audio\": \"a.wav\", \"text\": \"GO\", \"duration\": 0.7, \"speaker\": \"x\"}.")]
+pub(super) struct EvaluateArgs {
+    /// Manifests (JSON lines)
+    #[arg(required = true, value_name = "MANIFEST")]
+    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    recognize: RecognizeArgs,
+    /// Write reference, hypothesis and alignment of each utterance to this file (JSON lines)
+    #[arg(long, value_name = "OUT.jsonl")]
+    details: Option<PathBuf>,
+    /// One JSON object a manifest
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
 
 /// Runs it.
-pub(super) fn run(args: EvaluateArgs) -> anyhow::Result<u8> {
-    let _ = args;
-    todo!()
+pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
+    let device = args.device.apply(1)?;
+    let manifests: Vec<Manifest> =
+        args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
+    let recognizer = args.recognize.load(&args.model, device)?;
+    let mut details = args.details.as_deref().map(Details::create).transpose()?;
+    let mut failed = false;
+    if !args.json {
+        println!(
+            "{:<40} {:>5} {:>6} {:>7} {:>7}  {:>4} {:>4} {:>4} {:>7}",
+            "manifest", "utts", "words", "WER %", "CER %", "S", "D", "I", "RTF"
+        );
+    }
+    for manifest in &manifests {
+        let (evaluation, bad) = one(&recognizer, manifest, details.as_mut())?;
+        failed |= bad;
+        if args.json {
+            println!("{}", as_json(&manifest.path, &evaluation))
+        } else {
+            println!("{}", as_row(&manifest.path, &evaluation))
+        }
+    }
+    if let Some(details) = details {
+        details.finish()?;
+    }
+    Ok(u8::from(failed))
+}
+
+/// Errors of one manifest, and whether anything in it could not be used.
+fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut Details>) -> Result<(Evaluation, bool)> {
+    for line in &manifest.rejected {
+        tracing::error!("{line}");
+    }
+    let mut written = Ok(());
+    let evaluation = evaluate(recognizer, &manifest.utterances, &open, &mut |scored| {
+        if let Err(reason) = &scored.hypothesis {
+            tracing::error!("{reason} (counted as all deleted)");
+        }
+        if let Some(details) = details.as_deref_mut().filter(|_| written.is_ok()) {
+            written = details.write(&manifest.path, scored);
+        }
+    });
+    written?;
+    Ok((evaluation, evaluation.unreadable > 0 || !manifest.rejected.is_empty()))
+}
+
+fn open(utterance: &Utterance) -> crate::Result<Box<dyn audio::AudioSource>> {
+    audio::open(&utterance.audio)
+}
+
+fn as_json(path: &Path, evaluation: &Evaluation) -> Value {
+    let ErrorCounts { reference, substitutions, deletions, insertions } = evaluation.words;
+    json!({
+        "manifest": path.display().to_string(),
+        "utterances": evaluation.utterances,
+        "words": reference,
+        "wer": evaluation.words.rate(),
+        "cer": evaluation.characters.rate(),
+        "substitutions": substitutions,
+        "deletions": deletions,
+        "insertions": insertions,
+        "audio_seconds": evaluation.audio_seconds,
+        "rtf": evaluation.rtf(),
+    })
+}
+
+fn as_row(path: &Path, evaluation: &Evaluation) -> String {
+    let ErrorCounts { reference, substitutions, deletions, insertions } = evaluation.words;
+    format!(
+        "{:<40} {:>5} {reference:>6} {:>7.2} {:>7.2}  {substitutions:>4} {deletions:>4} {insertions:>4} {:>7.4}",
+        path.display(),
+        evaluation.utterances,
+        100.0 * evaluation.words.rate(),
+        100.0 * evaluation.characters.rate(),
+        evaluation.rtf(),
+    )
+}
+
+/// The `--details` file.
+struct Details {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Details {
+    fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| path.display().to_string())?;
+        Ok(Details { path: path.to_path_buf(), file: BufWriter::new(file) })
+    }
+
+    fn write(&mut self, manifest: &Path, scored: &Scored) -> Result<()> {
+        let text = scored.hypothesis.as_ref().map_or("", |text| *text);
+        let (_, alignment) = ErrorCounts::words(scored.reference, text);
+        let line = json!({
+            "manifest": manifest.display().to_string(),
+            "audio": scored.utterance.audio.display().to_string(),
+            "speaker": scored.utterance.speaker,
+            "reference": scored.reference,
+            "hypothesis": text,
+            "error": scored.hypothesis.as_ref().err(),
+            "substitutions": scored.words.substitutions,
+            "deletions": scored.words.deletions,
+            "insertions": scored.words.insertions,
+            "alignment": alignment,
+        });
+        writeln!(self.file, "{line}").with_context(|| self.path.display().to_string())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.file.flush().with_context(|| self.path.display().to_string())
+    }
 }

@@ -1,11 +1,91 @@
-//! `eddy features`.
+//! `eddy features`: what the network sees of a recording, as NumPy float32 `[T, D]`.
+
+use crate::audio::{self, AudioSource};
+use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
+use crate::{Error, Frames, ModelDir, Stage};
+use anyhow::Result;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Flags of `eddy features`.
 #[derive(Debug, clap::Args)]
-pub(super) struct FeaturesArgs {}
+#[command(after_help = "\
+Examples:
+  eddy features talk.wav --out talk.npy                        40 cepstra of 40 mel filters, before CMVN
+  eddy features talk.wav --out talk.npy --ceps 13 --mels 23
+  eddy features talk.wav --out talk.npy --model models/an4     exactly what that model sees")]
+pub(super) struct FeaturesArgs {
+    /// Recording
+    #[arg(value_name = "IN.wav")]
+    input: PathBuf,
+    /// File to write
+    #[arg(long, value_name = "OUT.npy")]
+    out: PathBuf,
+    /// Cepstra
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    ceps: Option<usize>,
+    /// Mel filters
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    mels: Option<usize>,
+    /// Front end and CMVN of this model directory
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Before CMVN
+    #[arg(long, requires = "model")]
+    raw: bool,
+}
 
 /// Runs it.
-pub(super) fn run(args: FeaturesArgs) -> anyhow::Result<u8> {
-    let _ = args;
-    todo!()
+pub(super) fn run(args: FeaturesArgs) -> Result<u8> {
+    let (config, stats) = front_end(&args)?;
+    let mut source = audio::open(&args.input)?;
+    let frames = extract(source.as_mut(), &config, stats.as_ref())?;
+    write_npy(&args.out, &frames)?;
+    if let Some(missing) = source.truncation() {
+        tracing::warn!("{}: cut short ({missing}); features of what is there were written", args.input.display());
+        return Ok(1);
+    }
+    Ok(0)
+}
+
+fn front_end(args: &FeaturesArgs) -> Result<(FrontEndConfig, Option<CmvnStats>)> {
+    if let Some(path) = &args.model {
+        let model = ModelDir::open(path)?;
+        return Ok((model.config.front_end, Some(model.cmvn).filter(|_| !args.raw)));
+    }
+    let default = FrontEndConfig::default();
+    let num_mels = args.mels.unwrap_or(default.num_mels);
+    let num_ceps = args.ceps.unwrap_or(default.num_ceps.min(num_mels));
+    Ok((FrontEndConfig { num_mels, num_ceps, ..default }, None))
+}
+
+fn extract(source: &mut dyn AudioSource, config: &FrontEndConfig, stats: Option<&CmvnStats>) -> Result<Frames, Error> {
+    let mut front_end = FrontEnd::new(config, source.sample_rate(), stats)?;
+    let mut frames = Frames::new(front_end.dim());
+    while let Some(block) = source.next_block()? {
+        front_end.push(&block.samples, &mut frames)?;
+    }
+    front_end.finish(&mut frames)?;
+    Ok(frames)
+}
+
+/// NumPy's format 1.0: magic, padded header of a Python literal, values.
+fn write_npy(path: &Path, frames: &Frames) -> Result<(), Error> {
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", frames.len(), frames.dim)
+            .into_bytes();
+    header.resize((10 + header.len() + 1).next_multiple_of(64) - 10 - 1, b' ');
+    header.push(b'\n');
+    let write = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(b"\x93NUMPY\x01\x00")?;
+        file.write_all(&(header.len() as u16).to_le_bytes())?;
+        file.write_all(&header)?;
+        let bytes: Vec<u8> = frames.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        file.write_all(&bytes)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| Error::io(path, error))
 }

@@ -1,119 +1,142 @@
-//! `eddy inspect`: what a model is, without running it.
+//! `eddy inspect`: what a model is.
 
 use super::args::ModelArgs;
-use crate::{Direction, DirectionConfig, ModelDir, WeightsSummary};
+use crate::text::TokenTable;
+use crate::{Direction, ModelConfig, ModelDir};
+use anyhow::{Context, Result};
+use safetensors::SafeTensors;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-const EXAMPLES: &str = "\
-Examples:
-  eddy inspect models/an4          in words
-  eddy inspect models/an4 --json   for programs";
+/// Tokens that are shown in words; JSON has them all.
+const SHOWN_TOKENS: usize = 12;
 
 /// Flags of `eddy inspect`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  eddy inspect models/an4
+  eddy inspect models/an4 --json")]
 pub(super) struct InspectArgs {
     /// Model directory [default: as for `eddy transcribe --model`]
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", env = "EDDY_MODEL")]
     model: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
 }
 
+/// Facts of the weights file.
+struct WeightFacts {
+    parameters: usize,
+    kinds: Vec<String>,
+}
+
 /// Runs it.
-pub(super) fn run(args: InspectArgs) -> anyhow::Result<u8> {
-    let path = ModelArgs { model: args.model.or_else(|| std::env::var_os("EDDY_MODEL").map(PathBuf::from)) };
-    let model = ModelDir::open(&path.resolve()?)?;
-    let weights = model.weights_summary()?;
-    let text = if args.json { format!("{}\n", as_json(&model, &weights)?) } else { in_words(&model, &weights)? };
-    std::io::stdout().write_all(text.as_bytes())?;
+pub(super) fn run(args: InspectArgs) -> Result<u8> {
+    let model = ModelDir::open(&ModelArgs { model: args.model }.resolve()?)?;
+    let weights = weight_facts(&model.weights_path())?;
+    let bytes = folder_size(&model.path)?;
+    let text = match args.json {
+        true => format!("{}\n", as_json(&model, &weights, bytes)),
+        false => as_text(&model, &weights, bytes),
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("standard output")?;
     Ok(0)
 }
 
-fn as_json(model: &ModelDir, weights: &WeightsSummary) -> anyhow::Result<Value> {
-    let default = model.config.direction_for(None)?;
-    let latencies = model.config.directions().into_iter().map(|direction| {
-        let (chunk, look_ahead) = frames(direction, model.config.encoder.stacking);
-        json!({
-            "chunk_frames": chunk,
-            "look_ahead_frames": look_ahead,
-            "latency_ms": model.config.latency_ms(direction),
-            "default": direction == default,
-        })
-    });
-    let latencies: Vec<Value> = latencies.collect();
-    let tokens: Vec<_> = (0..model.tokens.len() as i64).filter_map(|id| model.tokens.token(id)).collect();
-    Ok(json!({
-        "path": model.path.display().to_string(),
-        "config": model.config,
-        "weights": weights,
-        "latencies": latencies,
-        "tokens": tokens,
-    }))
+fn weight_facts(path: &Path) -> Result<WeightFacts> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let file = SafeTensors::deserialize(&bytes)
+        .with_context(|| format!("{}: not a whole safetensors file: fetch it again", path.display()))?;
+    let mut kinds: Vec<String> = file.tensors().iter().map(|(_, tensor)| format!("{:?}", tensor.dtype())).collect();
+    kinds.sort();
+    kinds.dedup();
+    let parameters = file.tensors().iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
+    Ok(WeightFacts { parameters, kinds })
 }
 
-/// Chunk and look-ahead of a direction in input frames; none for a model that waits for the end.
-fn frames(direction: Direction, stacking: usize) -> (Option<usize>, Option<usize>) {
-    match direction {
-        Direction::Forward => (Some(stacking), Some(0)),
-        Direction::LatencyControlled(grid) => (Some(grid.chunk), Some(grid.look_ahead)),
-        Direction::Full => (None, None),
-    }
+fn folder_size(path: &Path) -> Result<u64> {
+    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
+    Ok(entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum())
 }
 
-fn in_words(model: &ModelDir, weights: &WeightsSummary) -> anyhow::Result<String> {
-    let (front_end, encoder) = (&model.config.front_end, &model.config.encoder);
-    let direction = match &encoder.direction {
-        DirectionConfig::Forward => "forward",
-        DirectionConfig::LatencyControlled(_) => "latency-controlled bidirectional",
-        DirectionConfig::Full => "bidirectional over the whole recording",
-    };
-    let cell = format!("{:?}", encoder.cell).to_uppercase();
-    let megabytes = weights.bytes as f64 / 1e6;
-    let mut text = String::new();
-    writeln!(text, "model     {} ({}, format {})", model.config.name, model.path.display(), model.config.format)?;
-    writeln!(
-        text,
-        "features  {} MFCC of {} mel bins, {} Hz, {} ms every {} ms",
-        front_end.num_ceps,
-        front_end.num_mels,
-        front_end.sample_rate_hz,
-        front_end.frame_length_ms,
-        front_end.frame_shift_ms
-    )?;
-    writeln!(
-        text,
-        "network   {} {cell} layers of {} units, {direction}, {} frames a step",
-        encoder.layers, encoder.hidden, encoder.stacking
-    )?;
-    writeln!(text, "weights   {} ({}), {megabytes:.1} MB", weights.parameters, weights.kinds.join(", "))?;
-    writeln!(text, "tokens    {}: {}", model.tokens.len(), first_tokens(model))?;
-    latencies_in_words(model, &mut text)?;
-    Ok(text)
-}
-
-fn latencies_in_words(model: &ModelDir, text: &mut String) -> anyhow::Result<()> {
-    let default = model.config.direction_for(None)?;
-    for direction in model.config.directions() {
-        let mark = if direction == default { " (default)" } else { "" };
-        match (model.config.latency_ms(direction), frames(direction, model.config.encoder.stacking)) {
-            (Some(ms), (Some(chunk), Some(ahead))) => {
-                writeln!(text, "latency   {ms} ms: chunks of {chunk} frames, look-ahead {ahead}{mark}")?;
-            }
-            _ => writeln!(text, "latency   none: waits for the recording's end{mark}")?,
+fn describe(config: &ModelConfig, direction: Direction) -> String {
+    let default = config.direction_for(None).is_ok_and(|default| default == direction);
+    let mark = if default { "  (default)" } else { "" };
+    match (direction, config.latency_ms(direction)) {
+        (Direction::LatencyControlled(grid), Some(ms)) => {
+            format!("{ms} ms: chunks of {} frames, {} of look-ahead{mark}", grid.chunk, grid.look_ahead)
         }
+        (_, Some(ms)) => format!("{ms} ms: forward only{mark}"),
+        (_, None) => "waits for the end of the recording: does not stream".to_string(),
     }
-    Ok(())
 }
 
-/// The first tokens, as many as fit on a line.
-fn first_tokens(model: &ModelDir) -> String {
-    let shown = 12.min(model.tokens.len());
-    let tokens: Vec<_> = (0..shown as i64).filter_map(|id| model.tokens.token(id)).collect();
-    let more = if shown < model.tokens.len() { " ..." } else { "" };
-    format!("{}{more}", tokens.join(" "))
+fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
+    let config = &model.config;
+    let (front, net) = (&config.front_end, &config.encoder);
+    let latencies: Vec<String> =
+        config.directions().into_iter().map(|d| format!("  {}\n", describe(config, d))).collect();
+    format!(
+        "{}\n\nfeatures    {} MFCC of {} mel filters, {} ms every {} ms, {} Hz, CMVN over {} frames\n\
+         network     {} layers of {} {} units, {} frames stacked\n\
+         tokens      {}: {}\n\
+         weights     {} ({}), directory {:.1} MB\n\nalgorithmic latency at {} Hz (other rates add the resampler's delay)\n{}",
+        config.name,
+        front.num_ceps,
+        front.num_mels,
+        front.frame_length_ms,
+        front.frame_shift_ms,
+        front.sample_rate_hz,
+        model.cmvn.frames,
+        net.layers,
+        net.hidden,
+        format!("{:?}", net.cell).to_uppercase(),
+        net.stacking,
+        net.vocabulary,
+        first_tokens(&model.tokens),
+        weights.parameters,
+        weights.kinds.join(", "),
+        bytes as f64 / 1e6,
+        front.sample_rate_hz,
+        latencies.concat(),
+    )
+}
+
+fn tokens(table: &TokenTable) -> impl Iterator<Item = &str> {
+    (0..table.len() as i64).filter_map(|id| table.token(id))
+}
+
+/// As many tokens as fit on a line.
+fn first_tokens(table: &TokenTable) -> String {
+    let first: Vec<_> = tokens(table).take(SHOWN_TOKENS).collect();
+    let more = if table.len() > SHOWN_TOKENS { " ..." } else { "" };
+    format!("{}{more}", first.join(" "))
+}
+
+fn as_json(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> Value {
+    let config = &model.config;
+    let default = config.direction_for(None).ok();
+    let latency = |direction: Direction| {
+        let grid = match direction {
+            Direction::LatencyControlled(grid) => json!(grid),
+            _ => Value::Null,
+        };
+        json!({"latency_ms": config.latency_ms(direction), "grid": grid, "default": default == Some(direction)})
+    };
+    json!({
+        "name": config.name,
+        "format": config.format,
+        "front_end": config.front_end,
+        "encoder": config.encoder,
+        "tokens": tokens(&model.tokens).collect::<Vec<_>>(),
+        "parameters": weights.parameters,
+        "weight_kinds": weights.kinds,
+        "bytes": bytes,
+        "streams": default != Some(Direction::Full),
+        "latency_ms": default.and_then(|direction| config.latency_ms(direction)),
+        "latencies": config.directions().into_iter().map(latency).collect::<Vec<_>>(),
+    })
 }

@@ -1,10 +1,9 @@
 //! `eddy transcribe`: recordings in, text out.
 
-use super::args::{DeviceArgs, ModelArgs};
+use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::Error;
 use crate::output::{json_line, text_line};
 use crate::pipeline::{BatchSummary, FileTranscript, transcribe_files};
-use crate::recognizer::{Recognizer, RecognizerConfig};
-use crate::{Error, ModelDir};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -28,12 +27,8 @@ pub(super) struct TranscribeArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
-    /// Algorithmic latency in ms, one of those that `eddy inspect` lists [default: the largest of at most 1000]
-    #[arg(long, value_name = "MS")]
-    latency: Option<f64>,
-    /// Search for the likeliest text
-    #[arg(long, value_enum, default_value_t = DecoderKind::Greedy)]
-    decoder: DecoderKind,
+    #[command(flatten)]
+    recognize: RecognizeArgs,
     /// One JSON object a file: text, duration, segments, words with times and confidences
     #[arg(long)]
     json: bool,
@@ -44,16 +39,10 @@ pub(super) struct TranscribeArgs {
     device: DeviceArgs,
 }
 
-/// The searches there are.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum DecoderKind {
-    /// The likeliest token of each frame
-    Greedy,
-}
-
 /// Runs it.
 pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
-    let recognizer = load(&args)?;
+    let device = args.device.apply(1)?;
+    let recognizer = args.recognize.load(&args.model, device)?;
     let bar = progress(args.files.len());
     let alone = args.files.len() == 1;
     let written = transcribe_files(&recognizer, &args.files, args.chunk_ms, |path, result| {
@@ -68,15 +57,6 @@ pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
         Err(error) if std::io::Error::kind(&error) == ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(error).context("standard output"),
     }
-}
-
-fn load(args: &TranscribeArgs) -> anyhow::Result<Recognizer> {
-    let device = args.device.apply(1)?;
-    let model = ModelDir::open(&args.model.resolve()?)?;
-    let config = match args.decoder {
-        DecoderKind::Greedy => RecognizerConfig { latency_ms: args.latency, ..Default::default() },
-    };
-    Ok(Recognizer::load(model, device, config)?)
 }
 
 /// Files done of all, for a person who waits; hidden for one file and where stderr is no terminal.

@@ -49,8 +49,7 @@ pub fn load(encoder: &Encoder, path: &Path) -> Result<()> {
 /// When the file cannot be read or holds something other than float tensors.
 pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| Error::model(path, format!("not a whole safetensors file ({error}): fetch it again")))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, &error))?;
     let mut tensors = Vec::new();
     for (name, view) in file.tensors() {
         let kind = match view.dtype() {
@@ -74,14 +73,14 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
 /// When the file cannot be written.
 pub fn save(encoder: &Encoder, path: &Path, kind: Kind) -> Result<()> {
     let tensors: Vec<_> = encoder.parameters().into_iter().map(|(name, t)| (name, t.to_kind(kind))).collect();
-    write(&tensors, path)
+    write(&tensors, path, None)
 }
 
-/// Writes tensors with their names and own kinds, atomically: to a temporary name, then renamed.
+/// Writes tensors with their names and own kinds, and free text as `metadata`, atomically.
 ///
 /// # Errors
 /// When the file cannot be written or a tensor is of a kind other than float or `i64`.
-pub fn write(tensors: &[(String, Tensor)], path: &Path) -> Result<()> {
+pub fn write(tensors: &[(String, Tensor)], path: &Path, metadata: Option<HashMap<String, String>>) -> Result<()> {
     let mut parts = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let dtype = match tensor.kind() {
@@ -103,6 +102,20 @@ pub fn write(tensors: &[(String, Tensor)], path: &Path) -> Result<()> {
         parts.iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)));
     let views: Vec<_> =
         views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| Error::Shape(e.to_string()))?;
-    let file = serialize(views, None).map_err(|error| Error::Shape(error.to_string()))?;
+    let file = serialize(views, metadata).map_err(|error| Error::Shape(error.to_string()))?;
     crate::error::write_atomically(path, &file)
+}
+
+/// The free text that [`write()`] was given.
+///
+/// # Errors
+/// When the file cannot be read or is not safetensors.
+pub fn read_metadata(path: &Path) -> Result<HashMap<String, String>> {
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(path, &error))?;
+    Ok(metadata.metadata().clone().unwrap_or_default())
+}
+
+fn damaged(path: &Path, error: &safetensors::SafeTensorError) -> Error {
+    Error::model(path, format!("not a whole safetensors file ({error}): fetch it again"))
 }

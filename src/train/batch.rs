@@ -1,1 +1,234 @@
-//! stub
+//! The order of an epoch, and its batches: features computed by a thread of its own, ahead of the network.
+//!
+//! Layer 8. Order and draws are functions of seed, epoch and place alone, so a training resumed in mid-epoch meets the
+//! same batches.
+
+use super::augment::{add_noise, change_gain, change_speed, generator, mask};
+use super::dataset::{Dataset, Item};
+use super::recipe::TrainConfig;
+use crate::error::{Error, Result};
+use crate::frontend::{CmvnStats, FrontEnd};
+use crate::stage::Frames;
+use crossbeam_channel::{Receiver, bounded};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Batches computed ahead: enough to bridge a slow one, little enough for memory.
+const PREFETCH: usize = 6;
+/// Streams of the generator that are not utterances.
+const ORDER_STREAM: u64 = u32::MAX as u64;
+/// Longest pause between joined utterances, in seconds.
+const LONGEST_PAUSE: f64 = 0.4;
+
+/// One row of a batch before its features: one utterance, two joined, or a noise clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Places in `train`; none for noise.
+    speech: Vec<usize>,
+    /// Place in `noise`.
+    noise: Option<usize>,
+    /// Place in the epoch, for the generator.
+    index: u64,
+    /// Length in seconds before augmentation.
+    seconds: f64,
+}
+
+/// A padded batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// `[B, T, D]`, zero past each row's length.
+    pub features: Vec<f32>,
+    /// `[B, T, D]`.
+    pub shape: [i64; 3],
+    /// Frames of each row.
+    pub lengths: Vec<i64>,
+    /// Labels of each row.
+    pub labels: Vec<Vec<i64>>,
+    /// Files of each row, for messages.
+    pub names: Vec<String>,
+    /// Audio without padding.
+    pub seconds: f64,
+}
+
+/// The batches of an epoch in order. The first epoch goes from short to long (SortaGrad), later ones are shuffled.
+pub fn plan(dataset: &Dataset, config: &TrainConfig, epoch: u64) -> Vec<Vec<Entry>> {
+    let mut rng = generator(config.train.seed, epoch, ORDER_STREAM);
+    let mut entries = entries(dataset, config, epoch, &mut rng);
+    // A little noise on the sorting key: rows of a batch are alike in length, but not the same company every epoch.
+    let mut keyed: Vec<(f64, Entry)> = entries
+        .drain(..)
+        .map(|entry| {
+            (if epoch == 0 { entry.seconds } else { entry.seconds * (0.85 + 0.3 * rng.random::<f64>()) }, entry)
+        })
+        .collect();
+    keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.index.cmp(&b.1.index)));
+    let mut batches: Vec<Vec<Entry>> = Vec::new();
+    let mut longest = 0.0f64;
+    for (_, entry) in keyed {
+        longest = longest.max(entry.seconds);
+        match batches.last_mut().filter(|batch| (batch.len() + 1) as f64 * longest <= config.train.batch_seconds) {
+            Some(batch) => batch.push(entry),
+            None => {
+                longest = entry.seconds;
+                batches.push(vec![entry]);
+            }
+        }
+    }
+    if epoch > 0 {
+        batches.shuffle(&mut rng);
+    }
+    batches
+}
+
+/// Every utterance once, some joined to another, and the epoch's share of noise.
+fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha8Rng) -> Vec<Entry> {
+    let rate = f64::from(dataset.rate_hz);
+    let join = if epoch == 0 { 0.0 } else { config.augment.join_probability };
+    let mut entries = Vec::new();
+    for place in 0..dataset.train.len() {
+        let mut speech = vec![place];
+        if rng.random::<f64>() < join {
+            speech.push(rng.random_range(0..dataset.train.len()));
+        }
+        let seconds = speech.iter().map(|&place| dataset.train[place].samples as f64 / rate).sum();
+        entries.push(Entry { speech, noise: None, index: entries.len() as u64, seconds });
+    }
+    let wordless = (config.augment.wordless_share * dataset.train.len() as f64).round() as usize;
+    for _ in 0..if dataset.noise.is_empty() { 0 } else { wordless } {
+        let place = rng.random_range(0..dataset.noise.len());
+        let seconds = dataset.noise[place].samples as f64 / rate;
+        entries.push(Entry { speech: Vec::new(), noise: Some(place), index: entries.len() as u64, seconds });
+    }
+    entries
+}
+
+/// A running feature thread with the batches it makes.
+pub struct Batches {
+    receiver: Option<Receiver<Result<Batch>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Batches {
+    /// Starts on `plan` from batch `from` on.
+    ///
+    /// # Errors
+    /// When the front end cannot be made.
+    pub fn start(
+        dataset: Arc<Dataset>,
+        config: Arc<TrainConfig>,
+        cmvn: &CmvnStats,
+        plan: Vec<Vec<Entry>>,
+        epoch: u64,
+        from: usize,
+    ) -> Result<Self> {
+        let front_end = FrontEnd::new(&config.front_end, dataset.rate_hz, Some(cmvn))?;
+        let mut maker = Maker { dataset, config, front_end, epoch };
+        let (sender, receiver) = bounded(PREFETCH);
+        let work = move || {
+            for entries in plan.iter().skip(from) {
+                if sender.send(maker.batch(entries)).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("features".into()).spawn(work);
+        let thread = thread.map_err(|error| Error::io("the features thread", error))?;
+        Ok(Batches { receiver: Some(receiver), thread: Some(thread) })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        self.receiver.as_ref()?.recv().ok()
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.receiver = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been printed; there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Makes batches from plans.
+struct Maker {
+    dataset: Arc<Dataset>,
+    config: Arc<TrainConfig>,
+    front_end: FrontEnd,
+    epoch: u64,
+}
+
+impl Maker {
+    fn batch(&mut self, entries: &[Entry]) -> Result<Batch> {
+        let rows: Vec<(Frames, f64)> = entries.iter().map(|entry| self.features(entry)).collect::<Result<_>>()?;
+        let longest = rows.iter().map(|(frames, _)| frames.len()).max().unwrap_or(0);
+        let dim = self.front_end.dim();
+        let mut features = vec![0.0f32; rows.len() * longest * dim];
+        for ((frames, _), row) in rows.iter().zip(features.chunks_mut((longest * dim).max(1))) {
+            row[..frames.data.len()].copy_from_slice(&frames.data);
+        }
+        let items = |entry: &Entry| self.items(entry).cloned().collect::<Vec<_>>();
+        let labels = |entry: &Entry| items(entry).iter().flat_map(|item| item.labels.clone()).collect();
+        let names = |entry: &Entry| {
+            items(entry).iter().map(|item| item.utterance.audio.display().to_string()).collect::<Vec<_>>().join(" + ")
+        };
+        Ok(Batch {
+            features,
+            shape: [rows.len() as i64, longest as i64, dim as i64],
+            lengths: rows.iter().map(|(frames, _)| frames.len() as i64).collect(),
+            labels: entries.iter().map(labels).collect(),
+            names: entries.iter().map(names).collect(),
+            seconds: rows.iter().map(|(_, seconds)| seconds).sum(),
+        })
+    }
+
+    fn items<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Item> {
+        let speech = entry.speech.iter().map(|&place| &self.dataset.train[place]);
+        speech.chain(entry.noise.iter().map(|&place| &self.dataset.noise[place]))
+    }
+
+    /// One row's frames and its length in seconds.
+    fn features(&mut self, entry: &Entry) -> Result<(Frames, f64)> {
+        let config = Arc::clone(&self.config);
+        let mut rng = generator(config.train.seed, self.epoch, entry.index);
+        let samples = self.samples(entry, &mut rng)?;
+        let seconds = samples.len() as f64 / f64::from(self.dataset.rate_hz);
+        let shift = config.front_end.frame_shift_ms / 1000.0;
+        let masks = self.epoch >= config.augment.masks_from_epoch;
+        let frames = self.front_end.whole_with(&samples, &mut |log_mel| {
+            if masks {
+                mask(log_mel, shift, &config.augment, &mut rng);
+            }
+        })?;
+        Ok((frames, seconds))
+    }
+
+    fn samples(&self, entry: &Entry, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
+        let (recipe, rate) = (&self.config.augment, self.dataset.rate_hz);
+        let mut samples = Vec::new();
+        for item in self.items(entry) {
+            if !samples.is_empty() {
+                let pause = rng.random::<f64>() * LONGEST_PAUSE * f64::from(rate);
+                samples.resize(samples.len() + pause as usize, 0.0);
+            }
+            let mut one = change_speed(item.audio(rate)?.to_vec(), rate, recipe, rng)?;
+            change_gain(&mut one, recipe, rng);
+            samples.append(&mut one);
+        }
+        if rng.random::<f64>() < recipe.noise_probability {
+            let clips = &self.dataset.noise;
+            let place = rng.random_range(0..=clips.len());
+            let clip = clips.get(place).map(|item| item.audio(rate)).transpose()?;
+            add_noise(&mut samples, clip.as_ref().map(|clip| clip.as_slice()), recipe, rng);
+        }
+        Ok(samples)
+    }
+}

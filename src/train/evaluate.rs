@@ -1,1 +1,83 @@
-//! stub
+//! Word and character error rates of a manifest, through `Recognizer`: what is measured is what is served.
+//!
+//! Layer 8.
+
+use super::manifest::Utterance;
+use crate::audio::AudioSource;
+use crate::error::Result;
+use crate::metrics::ErrorCounts;
+use crate::recognizer::Recognizer;
+use crate::text::normalize;
+use std::time::Instant;
+
+/// Errors over many utterances.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Evaluation {
+    /// Utterances scored, unreadable ones too.
+    pub utterances: u64,
+    /// Utterances that could not be read: all their words count as deleted.
+    pub unreadable: u64,
+    /// Word errors.
+    pub words: ErrorCounts,
+    /// Character errors.
+    pub characters: ErrorCounts,
+    /// Audio recognised, in seconds.
+    pub audio_seconds: f64,
+    /// Wall-clock time for it, decoding of files included, in seconds.
+    pub wall_seconds: f64,
+}
+
+impl Evaluation {
+    /// Real-time factor: time spent per second of audio.
+    pub fn rtf(&self) -> f64 {
+        if self.audio_seconds > 0.0 { self.wall_seconds / self.audio_seconds } else { 0.0 }
+    }
+}
+
+/// One utterance's outcome.
+#[derive(Debug)]
+pub struct Scored<'a> {
+    /// The utterance.
+    pub utterance: &'a Utterance,
+    /// Normalized reference.
+    pub reference: &'a str,
+    /// Normalized text that was recognised, or why the recording could not be read.
+    pub hypothesis: Result<&'a str, String>,
+    /// Word errors of this utterance.
+    pub words: ErrorCounts,
+}
+
+/// Recognises every utterance that has a text and counts errors; `open` gives its audio, `each` sees every outcome.
+pub fn evaluate<'a>(
+    recognizer: &Recognizer,
+    utterances: impl IntoIterator<Item = &'a Utterance>,
+    open: &dyn Fn(&Utterance) -> Result<Box<dyn AudioSource>>,
+    each: &mut dyn FnMut(&Scored),
+) -> Evaluation {
+    let mut total = Evaluation::default();
+    for utterance in utterances {
+        let Some(reference) = utterance.text.as_deref() else {
+            continue;
+        };
+        let start = Instant::now();
+        let transcript = open(utterance).and_then(|mut source| recognizer.transcribe(source.as_mut(), None));
+        total.wall_seconds += start.elapsed().as_secs_f64();
+        let text = transcript.as_ref().map(|transcript| normalize(&transcript.text())).unwrap_or_default();
+        let (words, _) = ErrorCounts::words(reference, &text);
+        total.utterances += 1;
+        total.words.add(&words);
+        total.characters.add(&ErrorCounts::characters(reference, &text));
+        let hypothesis = match &transcript {
+            Ok(transcript) => {
+                total.audio_seconds += transcript.duration.as_secs_f64();
+                Ok(text.as_str())
+            }
+            Err(error) => {
+                total.unreadable += 1;
+                Err(error.to_string())
+            }
+        };
+        each(&Scored { utterance, reference, hypothesis, words });
+    }
+    total
+}

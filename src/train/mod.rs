@@ -1,11 +1,25 @@
-//! Training and evaluation. Layer 8.
+//! Training and evaluation: from a recipe to a model directory.
+//!
+//! Layer 8. `recipe` says what, `manifest` and `dataset` what with, `batch` and `augment` make the input, `adam` and
+//! `schedule` the steps, `checkpoint` the way back, `trainer` the loop, `export` and `evaluate` what comes after.
+
 mod adam;
 mod augment;
 mod batch;
 mod checkpoint;
+mod dataset;
 mod evaluate;
 mod export;
 mod manifest;
+mod progress;
 mod recipe;
 mod schedule;
 mod trainer;
+
+pub use evaluate::{Evaluation, Scored, evaluate};
+pub use export::{Choice, export};
+pub use manifest::{Manifest, Utterance};
+pub use recipe::{
+    AugmentRecipe, CORPUS_VARIABLE, DataRecipe, ModelRecipe, OptimizerRecipe, TokenRecipe, TrainConfig, corpus_folder,
+};
+pub use trainer::{Start, Trainer};

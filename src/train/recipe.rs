@@ -1,1 +1,249 @@
-//! stub
+//! The recipe: everything that a training depends on, from one TOML file.
+//!
+//! Layer 8. Paths of manifests are relative to the corpus folder: `EDDY_CORPUS`, else `../shared/corpus`.
+
+use crate::error::{Error, Result};
+use crate::frontend::FrontEndConfig;
+use crate::model_dir::{CellKind, DirectionConfig};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Environment variable that names the folder with the corpora.
+pub const CORPUS_VARIABLE: &str = "EDDY_CORPUS";
+const DEFAULT_CORPUS: &str = "../shared/corpus";
+
+/// A whole recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Name of the model, and of its run folder under `runs/`.
+    pub name: String,
+    /// The network.
+    pub model: ModelRecipe,
+    /// The features.
+    #[serde(default)]
+    pub front_end: FrontEndConfig,
+    /// What is trained on.
+    pub data: DataRecipe,
+    /// How.
+    #[serde(default)]
+    pub train: OptimizerRecipe,
+    /// What is done to the recordings.
+    #[serde(default)]
+    pub augment: AugmentRecipe,
+}
+
+/// The network's shape; the rest of it follows from tokens and features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// The recurrent cell.
+    pub cell: CellKind,
+    /// Layers of the stack.
+    pub layers: usize,
+    /// Units of each direction.
+    pub hidden: usize,
+    /// Frames stacked into one network step.
+    pub stacking: usize,
+    /// Which way the layers run.
+    pub direction: DirectionConfig,
+    /// What is recognised.
+    pub tokens: TokenRecipe,
+}
+
+/// How the token table is made from the training texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TokenRecipe {
+    /// Letters and a separator.
+    Characters,
+    /// Whole words seen at least so often, letters for all others.
+    Words(usize),
+}
+
+/// Manifests, relative to the corpus folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataRecipe {
+    /// Speech to train on.
+    pub train: Vec<PathBuf>,
+    /// Speech to choose by.
+    #[serde(default)]
+    pub dev: Vec<PathBuf>,
+    /// Speakers of `train` that are held out and join `dev`.
+    #[serde(default)]
+    pub dev_speakers: Vec<String>,
+    /// Noise: mixed into speech, and trained on by itself with zero labels.
+    #[serde(default)]
+    pub noise: Vec<PathBuf>,
+    /// Texts that are left out of training, whoever says them.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Most memory for decoded recordings, in MB; what exceeds it is decoded anew every epoch.
+    #[serde(default = "default_cache_mb")]
+    pub cache_mb: usize,
+}
+
+fn default_cache_mb() -> usize {
+    2000
+}
+
+/// Optimisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerRecipe {
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Passes over the training speech.
+    pub epochs: u64,
+    /// Audio in a batch, padding included, in seconds.
+    pub batch_seconds: f64,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    pub warmup_steps: u64,
+    /// Learning rate at the end over the highest; the way down is half a cosine.
+    pub final_ratio: f64,
+    /// Decoupled weight decay a step, times the learning rate.
+    pub weight_decay: f64,
+    /// Gradients longer than this are scaled down to it.
+    pub clip_norm: f64,
+    /// Dropout on the input of every layer above the first and of the projection.
+    pub dropout: f64,
+    /// Moving average of the weights a step; what is evaluated and exported. 0 is none.
+    pub ema_decay: f64,
+    /// Time between checkpoints within an epoch, in minutes.
+    pub checkpoint_minutes: f64,
+    /// Epochs whose averaged weights are kept for `export --average`.
+    pub keep_epochs: usize,
+}
+
+impl Default for OptimizerRecipe {
+    fn default() -> Self {
+        OptimizerRecipe {
+            seed: 1,
+            epochs: 50,
+            batch_seconds: 90.0,
+            learning_rate: 1e-3,
+            warmup_steps: 200,
+            final_ratio: 0.02,
+            weight_decay: 0.01,
+            clip_norm: 5.0,
+            dropout: 0.2,
+            ema_decay: 0.995,
+            checkpoint_minutes: 3.0,
+            keep_epochs: 10,
+        }
+    }
+}
+
+/// What is done to the recordings, each time anew. The default is nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentRecipe {
+    /// First epoch (from 0) with time and frequency masks.
+    pub masks_from_epoch: u64,
+    /// Range of the speed factor.
+    pub speed: [f64; 2],
+    /// Range of the gain in dB.
+    pub gain_db: [f64; 2],
+    /// Share of utterances that get noise.
+    pub noise_probability: f64,
+    /// Range of the signal-to-noise ratio in dB.
+    pub snr_db: [f64; 2],
+    /// Share of utterances that another one is joined to.
+    pub join_probability: f64,
+    /// Noise clips without words in an epoch, as a share of the utterances.
+    pub wordless_share: f64,
+    /// Time masks a second of audio.
+    pub time_masks_per_second: f64,
+    /// Widest time mask in frames.
+    pub time_width: usize,
+    /// Frequency masks.
+    pub frequency_masks: usize,
+    /// Widest frequency mask in mel bins.
+    pub frequency_width: usize,
+}
+
+impl Default for AugmentRecipe {
+    fn default() -> Self {
+        AugmentRecipe {
+            masks_from_epoch: 1,
+            speed: [1.0, 1.0],
+            gain_db: [0.0, 0.0],
+            noise_probability: 0.0,
+            snr_db: [10.0, 30.0],
+            join_probability: 0.0,
+            wordless_share: 0.0,
+            time_masks_per_second: 0.0,
+            time_width: 0,
+            frequency_masks: 0,
+            frequency_width: 0,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Reads and checks a recipe.
+    ///
+    /// # Errors
+    /// Names the file, the field, its value and what is allowed.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let config: TrainConfig =
+            toml::from_str(&text).map_err(|error| Error::training(path, format!("not a recipe: {error}")))?;
+        config.validate().map_err(|error| Error::training(path, error.to_string()))?;
+        Ok(config)
+    }
+
+    /// Checks every field that the network's own check does not see.
+    ///
+    /// # Errors
+    /// Names the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        if self.name.is_empty() || self.name.contains(['/', '\\']) {
+            return Err(Error::invalid("name", format!("{:?}", self.name), "a folder's name"));
+        }
+        if self.data.train.is_empty() {
+            return Err(Error::invalid("data.train", "[]", "at least one manifest"));
+        }
+        self.front_end.validate()?;
+        let (train, augment) = (&self.train, &self.augment);
+        for (what, value, low, high) in [
+            ("train.epochs", train.epochs as f64, 1.0, 1e6),
+            ("train.batch_seconds", train.batch_seconds, 1.0, 3600.0),
+            ("train.learning_rate", train.learning_rate, 1e-8, 1.0),
+            ("train.final_ratio", train.final_ratio, 0.0, 1.0),
+            ("train.weight_decay", train.weight_decay, 0.0, 1.0),
+            ("train.clip_norm", train.clip_norm, 1e-3, 1e6),
+            ("train.dropout", train.dropout, 0.0, 0.9),
+            ("train.ema_decay", train.ema_decay, 0.0, 0.99999),
+            ("train.checkpoint_minutes", train.checkpoint_minutes, 0.0, 1e4),
+            ("train.keep_epochs", train.keep_epochs as f64, 1.0, 1000.0),
+            ("augment.noise_probability", augment.noise_probability, 0.0, 1.0),
+            ("augment.join_probability", augment.join_probability, 0.0, 1.0),
+            ("augment.wordless_share", augment.wordless_share, 0.0, 1.0),
+            ("augment.time_masks_per_second", augment.time_masks_per_second, 0.0, 20.0),
+            ("augment.frequency_masks", augment.frequency_masks as f64, 0.0, 20.0),
+        ] {
+            if !(low..=high).contains(&value) {
+                return Err(Error::invalid(what, value, format!("{low}..={high}")));
+            }
+        }
+        for (what, [from, to], low, high) in [
+            ("augment.speed", augment.speed, 0.5, 2.0),
+            ("augment.gain_db", augment.gain_db, -60.0, 60.0),
+            ("augment.snr_db", augment.snr_db, -20.0, 100.0),
+        ] {
+            if !(low <= from && from <= to && to <= high) {
+                return Err(Error::invalid(what, format!("[{from}, {to}]"), format!("rising within {low}..={high}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder that holds the corpora: `EDDY_CORPUS`, else `../shared/corpus`.
+pub fn corpus_folder() -> PathBuf {
+    std::env::var_os(CORPUS_VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_CORPUS), PathBuf::from)
+}

@@ -5,9 +5,9 @@ Made with Python 3.11, jiwer 4.0.0, rapidfuzz 3.14.6:
     pip install jiwer==4.0.0 rapidfuzz==3.14.6
     python tests/golden/wer.py > tests/golden/wer.json
 
-jiwer removes common prefixes and suffixes and takes any of several alignments of least cost, so the split of equal
-costs into S, D and I can differ from one tool to another; the total cannot. `words` holds S, D, I; `characters` the
-total alone.
+`words` holds S, D, I; `characters` the total alone. Where several alignments cost the same, jiwer takes one of them, so
+the split into S, D and I can differ from one tool to another; the total cannot. eddy's order was chosen to agree with
+jiwer on these pairs; on 2 x 4000 other random pairs it did on 3955 and 3956.
 """
 
 import json

@@ -1,0 +1,203 @@
+//! What a recipe's manifests come to: the preflight, the split, token table, CMVN statistics, decoded audio.
+//!
+//! Layer 8. Bad utterances are named, counted and left out before training starts, so that none spoils a step.
+
+use super::manifest::{Manifest, Utterance};
+use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
+use crate::audio::{self, Resampler, read_all};
+use crate::error::{Error, Result};
+use crate::frontend::{CmvnStats, FrontEnd, num_frames};
+use crate::nn::min_input_len;
+use crate::stage::{Frames, Stage};
+use crate::text::{TokenTable, normalize};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A recording that passed the preflight.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its manifest line.
+    pub utterance: Utterance,
+    /// Token ids; none for noise.
+    pub labels: Vec<i64>,
+    /// Length in samples at the model's rate.
+    pub samples: usize,
+    /// Decoded audio, while the cache has room.
+    cached: Option<Arc<Vec<f32>>>,
+}
+
+impl Item {
+    /// The recording at `rate_hz`, from the cache or decoded anew.
+    ///
+    /// # Errors
+    /// When it can no longer be read.
+    pub fn audio(&self, rate_hz: u32) -> Result<Arc<Vec<f32>>> {
+        match &self.cached {
+            Some(samples) => Ok(Arc::clone(samples)),
+            None => Ok(Arc::new(decode(&self.utterance.audio, rate_hz)?)),
+        }
+    }
+}
+
+/// What the preflight left out.
+#[derive(Debug, Clone, Default)]
+pub struct Preflight {
+    /// One line for each bad utterance: file and reason.
+    pub rejected: Vec<String>,
+    /// Utterances left out because their text is on the recipe's list.
+    pub excluded: usize,
+}
+
+/// Everything there is to train on and to choose by.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Speech to train on.
+    pub train: Vec<Item>,
+    /// Noise clips.
+    pub noise: Vec<Item>,
+    /// Speech to choose by.
+    pub dev: Vec<Item>,
+    /// The tokens.
+    pub tokens: TokenTable,
+    /// Samples a second of all audio here.
+    pub rate_hz: u32,
+    /// What was left out.
+    pub preflight: Preflight,
+}
+
+impl Dataset {
+    /// Reads the recipe's manifests and every recording in them. `tokens`: the table to use, `None` makes it by recipe.
+    ///
+    /// # Errors
+    /// When a manifest cannot be read or nothing is left to train on.
+    pub fn load(config: &TrainConfig, tokens: Option<TokenTable>) -> Result<Self> {
+        let mut preflight = Preflight::default();
+        let mut train = read_manifests(&config.data.train, &mut preflight)?;
+        let mut dev = read_manifests(&config.data.dev, &mut preflight)?;
+        let noise = read_manifests(&config.data.noise, &mut preflight)?;
+        let held_out: HashSet<&str> = config.data.dev_speakers.iter().map(String::as_str).collect();
+        let is_dev = |utterance: &Utterance| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
+        dev.extend(train.iter().filter(|utterance| is_dev(utterance)).cloned());
+        train.retain(|utterance| !is_dev(utterance));
+        let excluded: HashSet<String> = config.data.exclude.iter().map(|text| normalize(text)).collect();
+        let before = train.len();
+        train.retain(|utterance| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
+        preflight.excluded = before - train.len();
+        let tokens = match tokens {
+            Some(tokens) => tokens,
+            None => make_tokens(config, &train)?,
+        };
+        let mut check = Check { config, tokens: &tokens, cache_left: config.data.cache_mb * (1 << 18), preflight };
+        let (train, dev, noise) = (check.items(train, true), check.items(dev, false), check.items(noise, false));
+        let preflight = check.preflight;
+        if train.is_empty() {
+            let first = preflight.rejected.first().map_or("no utterance", String::as_str);
+            return Err(Error::invalid(
+                "data.train",
+                "nothing usable",
+                format!("at least one good utterance ({first})"),
+            ));
+        }
+        Ok(Dataset { train, noise, dev, tokens, rate_hz: config.front_end.sample_rate_hz, preflight })
+    }
+
+    /// CMVN statistics of the training speech as it is.
+    ///
+    /// # Errors
+    /// When a recording can no longer be read.
+    pub fn cmvn(&self, config: &TrainConfig) -> Result<CmvnStats> {
+        let mut stats = CmvnStats::new(config.front_end.num_ceps);
+        let mut front_end = FrontEnd::new(&config.front_end, self.rate_hz, None)?;
+        for item in &self.train {
+            let mut frames = Frames::new(front_end.dim());
+            front_end.reset();
+            front_end.push(&item.audio(self.rate_hz)?, &mut frames)?;
+            stats.add(&frames);
+        }
+        Ok(stats)
+    }
+}
+
+/// All utterances of manifests relative to the corpus folder.
+fn read_manifests(paths: &[PathBuf], preflight: &mut Preflight) -> Result<Vec<Utterance>> {
+    let mut all = Vec::new();
+    for path in paths {
+        let manifest = Manifest::read(&corpus_folder().join(path))?;
+        preflight.rejected.extend(manifest.rejected);
+        all.extend(manifest.utterances);
+    }
+    Ok(all)
+}
+
+fn make_tokens(config: &TrainConfig, train: &[Utterance]) -> Result<TokenTable> {
+    let texts = train.iter().filter_map(|utterance| utterance.text.as_deref());
+    match config.model.tokens {
+        TokenRecipe::Characters => TokenTable::characters(texts),
+        TokenRecipe::Words(min_count) => TokenTable::words(texts, min_count),
+    }
+}
+
+/// The preflight of single recordings.
+struct Check<'a> {
+    config: &'a TrainConfig,
+    tokens: &'a TokenTable,
+    /// Samples that the cache still has room for.
+    cache_left: usize,
+    preflight: Preflight,
+}
+
+impl Check<'_> {
+    fn items(&mut self, utterances: Vec<Utterance>, labelled: bool) -> Vec<Item> {
+        let mut items = Vec::new();
+        for utterance in utterances {
+            let path = utterance.audio.clone();
+            match self.item(utterance, labelled) {
+                Ok(item) => items.push(item),
+                Err(error) => {
+                    let (error, path) = (error.to_string(), path.display().to_string());
+                    let named = if error.contains(&path) { error } else { format!("{path}: {error}") };
+                    self.preflight.rejected.push(named);
+                }
+            }
+        }
+        items
+    }
+
+    fn item(&mut self, utterance: Utterance, labelled: bool) -> Result<Item> {
+        let text = utterance.text.as_deref().filter(|_| labelled).unwrap_or("");
+        let labels = self.tokens.encode(text)?;
+        let samples = decode(&utterance.audio, self.config.front_end.sample_rate_hz)?;
+        self.check_length(samples.len(), &labels)?;
+        let length = samples.len();
+        let keep = length <= self.cache_left;
+        self.cache_left -= if keep { length } else { 0 };
+        Ok(Item { utterance, labels, samples: length, cached: keep.then(|| Arc::new(samples)) })
+    }
+
+    /// Output frames must carry the labels at the fastest speed too.
+    fn check_length(&self, samples: usize, labels: &[i64]) -> Result<()> {
+        let front_end = &self.config.front_end;
+        let fastest = (samples as f64 / self.config.augment.speed[1]).floor() as u64;
+        let frames = num_frames(fastest, front_end.frame_length_samples(), front_end.frame_shift_samples());
+        let (has, must) = (frames.div_ceil(self.config.model.stacking as u64), min_input_len(labels).max(1) as u64);
+        if has < must {
+            return Err(Error::Shape(format!("too short for its text: {has} output frames, must be at least {must}")));
+        }
+        Ok(())
+    }
+}
+
+/// A whole recording at `rate_hz`. One that is cut short is refused: its text would not fit.
+fn decode(path: &Path, rate_hz: u32) -> Result<Vec<f32>> {
+    let mut source = audio::open(path)?;
+    let samples = read_all(source.as_mut())?;
+    if let Some(missing) = source.truncation() {
+        return Err(Error::audio(path, format!("{missing}: its text may not fit what is left")));
+    }
+    let mut out = Vec::with_capacity(samples.len());
+    let mut resampler = Resampler::new(source.sample_rate(), rate_hz)?;
+    resampler.push(&samples, &mut out)?;
+    resampler.finish(&mut out)?;
+    Ok(out)
+}

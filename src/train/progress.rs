@@ -1,0 +1,87 @@
+//! What a training tells while it runs: a bar on a terminal, plain lines elsewhere, and `metrics.jsonl`.
+//!
+//! Layer 8.
+
+use crate::error::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Time between plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// One step's figures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepFigures {
+    pub step: u64,
+    pub epoch: u64,
+    /// Mean loss a label since the epoch's start.
+    pub loss: f64,
+    pub rate: f64,
+    pub gradient_norm: f64,
+    /// Seconds of audio a second.
+    pub speed: f64,
+    /// Steps left.
+    pub left: u64,
+    /// Steps a second.
+    pub pace: f64,
+}
+
+/// Reports a training.
+pub(super) struct Report {
+    bar: ProgressBar,
+    metrics: File,
+    path: PathBuf,
+    last_line: Instant,
+    terminal: bool,
+}
+
+impl Report {
+    /// Appends to `metrics.jsonl` in the run folder.
+    pub fn open(run: &Path, done: u64, total: u64) -> Result<Self> {
+        let path = run.join("metrics.jsonl");
+        let metrics = OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::io(&path, e))?;
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_position(done);
+        bar.reset_eta();
+        Ok(Report { bar, metrics, path, last_line: Instant::now(), terminal })
+    }
+
+    /// A step was done.
+    pub fn step(&mut self, figures: StepFigures) -> Result<()> {
+        let StepFigures { step, epoch, loss, rate, gradient_norm, speed, left, pace } = figures;
+        let message = format!("epoch {epoch}  loss {loss:.3}  {speed:.0} x real time");
+        self.bar.set_position(step);
+        self.bar.set_message(message.clone());
+        if !self.terminal && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("step {step}  {message}  rate {rate:.2e}  ETA {:.0} min", left as f64 / pace.max(1e-9) / 60.0);
+        }
+        let line = serde_json::json!({
+            "step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "gradient_norm": gradient_norm,
+            "x_real_time": speed,
+        });
+        self.write(&line)
+    }
+
+    /// An epoch was done.
+    pub fn epoch(&mut self, line: &serde_json::Value, text: &str) -> Result<()> {
+        self.tell(text);
+        self.write(line)
+    }
+
+    /// A message beside the bar.
+    pub fn tell(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    fn write(&mut self, line: &serde_json::Value) -> Result<()> {
+        writeln!(self.metrics, "{line}").map_err(|error| Error::io(&self.path, error))
+    }
+}
