@@ -25,3 +25,5 @@ pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, M
 #[cfg(feature = "torch")]
 pub use recognizer::{Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word};
 pub use stage::{Frames, Stage, check_cut_invariance};
+#[cfg(feature = "torch")]
+pub use tch::Device;

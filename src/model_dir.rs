@@ -134,7 +134,7 @@ impl ModelConfig {
         let directions = self.directions();
         let latencies = || directions.iter().filter_map(|&d| Some((d, self.latency_ms(d)?)));
         let Some(wanted) = latency_ms else {
-            let default = latencies().filter(|(_, ms)| *ms <= DEFAULT_LATENCY_MS).last().map(|(d, _)| d);
+            let default = latencies().rfind(|(_, ms)| *ms <= DEFAULT_LATENCY_MS).map(|(d, _)| d);
             let first = directions.first().copied();
             return default.or(first).ok_or_else(|| Error::invalid("direction", "none", "at least one grid"));
         };

@@ -1,10 +1,16 @@
 //! `eddy inspect`: what a model is.
 
+use super::args::ModelArgs;
+use crate::text::TokenTable;
 use crate::{Direction, ModelConfig, ModelDir};
 use anyhow::{Context, Result};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// Tokens that are shown in words; JSON has them all.
+const SHOWN_TOKENS: usize = 12;
 
 /// Flags of `eddy inspect`.
 #[derive(Debug, clap::Args)]
@@ -13,9 +19,9 @@ Examples:
   eddy inspect models/an4
   eddy inspect models/an4 --json")]
 pub(super) struct InspectArgs {
-    /// Model directory
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    /// Model directory [default: as for `eddy transcribe --model`]
+    #[arg(value_name = "MODEL", env = "EDDY_MODEL")]
+    model: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -29,13 +35,14 @@ struct WeightFacts {
 
 /// Runs it.
 pub(super) fn run(args: InspectArgs) -> Result<u8> {
-    let model = ModelDir::open(&args.model)?;
+    let model = ModelDir::open(&ModelArgs { model: args.model }.resolve()?)?;
     let weights = weight_facts(&model.weights_path())?;
-    let bytes = folder_size(&args.model)?;
-    match args.json {
-        true => println!("{}", as_json(&model, &weights, bytes)),
-        false => print!("{}", as_text(&model, &weights, bytes)),
-    }
+    let bytes = folder_size(&model.path)?;
+    let text = match args.json {
+        true => format!("{}\n", as_json(&model, &weights, bytes)),
+        false => as_text(&model, &weights, bytes),
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("standard output")?;
     Ok(0)
 }
 
@@ -74,7 +81,8 @@ fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
         config.directions().into_iter().map(|d| format!("  {}\n", describe(config, d))).collect();
     format!(
         "{}\n\nfeatures    {} MFCC of {} mel filters, {} ms every {} ms, {} Hz, CMVN over {} frames\n\
-         network     {} layers of {} {:?} units, {} frames stacked, {} tokens\n\
+         network     {} layers of {} {} units, {} frames stacked\n\
+         tokens      {}: {}\n\
          weights     {} ({}), directory {:.1} MB\n\nalgorithmic latency at {} Hz (other rates add the resampler's delay)\n{}",
         config.name,
         front.num_ceps,
@@ -85,15 +93,27 @@ fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
         model.cmvn.frames,
         net.layers,
         net.hidden,
-        net.cell,
+        format!("{:?}", net.cell).to_uppercase(),
         net.stacking,
         net.vocabulary,
+        first_tokens(&model.tokens),
         weights.parameters,
         weights.kinds.join(", "),
         bytes as f64 / 1e6,
         front.sample_rate_hz,
         latencies.concat(),
     )
+}
+
+fn tokens(table: &TokenTable) -> impl Iterator<Item = &str> {
+    (0..table.len() as i64).filter_map(|id| table.token(id))
+}
+
+/// As many tokens as fit on a line.
+fn first_tokens(table: &TokenTable) -> String {
+    let first: Vec<_> = tokens(table).take(SHOWN_TOKENS).collect();
+    let more = if table.len() > SHOWN_TOKENS { " ..." } else { "" };
+    format!("{}{more}", first.join(" "))
 }
 
 fn as_json(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> Value {
@@ -111,6 +131,7 @@ fn as_json(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> Value {
         "format": config.format,
         "front_end": config.front_end,
         "encoder": config.encoder,
+        "tokens": tokens(&model.tokens).collect::<Vec<_>>(),
         "parameters": weights.parameters,
         "weight_kinds": weights.kinds,
         "bytes": bytes,

@@ -27,6 +27,11 @@ impl GreedyDecoder {
         !self.emissions.is_empty()
     }
 
+    /// Output frames taken since the session's start.
+    pub fn frames(&self) -> u64 {
+        self.next_frame
+    }
+
     fn step(&mut self, frame: u64, row: &[f32]) {
         let (token, log_prob) = likeliest(row);
         self.log_prob += f64::from(log_prob);

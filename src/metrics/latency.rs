@@ -1,4 +1,4 @@
-//! Percentiles of measured durations.
+//! Real-time factor, and percentiles of measured durations.
 //!
 //! Layer 4.
 
@@ -24,9 +24,20 @@ impl Latency {
     }
 }
 
+/// Time of computing over time of audio: below 1 keeps up with live speech; infinite without audio.
+pub fn real_time_factor(computing: Duration, audio: Duration) -> f64 {
+    if audio.is_zero() { f64::INFINITY } else { computing.as_secs_f64() / audio.as_secs_f64() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_the_time_is_a_factor_of_one_half() {
+        assert_eq!(real_time_factor(Duration::from_secs(1), Duration::from_secs(2)), 0.5);
+        assert_eq!(real_time_factor(Duration::from_secs(1), Duration::ZERO), f64::INFINITY);
+    }
 
     #[test]
     fn nearest_rank() {

@@ -1,6 +1,7 @@
 //! Word and character errors by edit distance, with substitutions, deletions and insertions.
 //!
-//! Layer 4. Source: Levenshtein with unit costs, as in NIST sclite's counting; golden values from jiwer.
+//! Layer 4. Source: Levenshtein with unit costs. `tests/metrics.rs` compares with jiwer's counts: totals are equal always;
+//! where several alignments cost the same, so is nearly always their split into S, D and I.
 
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +74,8 @@ impl ErrorCounts {
 /// Indices into reference and hypothesis.
 type Step = (Option<usize>, Option<usize>);
 
-/// An alignment of least cost; of equals, substitutions are preferred to a deletion with an insertion.
+/// An alignment of least cost. Of equals, read from the end: a match first, then a deletion, a substitution, an insertion,
+/// which is the order that agrees most with jiwer's.
 fn align<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
     let width = hypothesis.len() + 1;
     let mut cost = vec![0u32; (reference.len() + 1) * width];
@@ -93,13 +95,14 @@ fn align<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
     let mut steps = Vec::new();
     while i > 0 || j > 0 {
         let here = cost[i * width + j];
-        let same = |i: usize, j: usize| u32::from(reference[i - 1] != hypothesis[j - 1]);
-        if i > 0 && j > 0 && here == cost[(i - 1) * width + j - 1] + same(i, j) {
-            (i, j) = (i - 1, j - 1);
-            steps.push((Some(i), Some(j)));
-        } else if i > 0 && here == cost[(i - 1) * width + j] + 1 {
+        let diagonal = if i > 0 && j > 0 { Some(cost[(i - 1) * width + j - 1]) } else { None };
+        let matches = diagonal == Some(here) && reference[i - 1] == hypothesis[j - 1];
+        if !matches && i > 0 && here == cost[(i - 1) * width + j] + 1 {
             i -= 1;
             steps.push((Some(i), None));
+        } else if matches || diagonal.is_some_and(|cost| here == cost + 1) {
+            (i, j) = (i - 1, j - 1);
+            steps.push((Some(i), Some(j)));
         } else {
             j -= 1;
             steps.push((None, Some(j)));
@@ -112,29 +115,6 @@ fn align<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Counts by jiwer 4.0.0: `jiwer.process_words(reference, hypothesis)`.
-    #[test]
-    fn counts_equal_those_of_jiwer() {
-        for (reference, hypothesis, wanted) in [
-            ("a b c", "a b c", [0, 0, 0]),
-            ("a b c", "a x c", [1, 0, 0]),
-            ("a b c", "a c", [0, 1, 0]),
-            ("a c", "a b c", [0, 0, 1]),
-            ("a b c d", "b c d e", [0, 1, 1]),
-            ("one two three", "", [0, 3, 0]),
-            ("the cat sat on the mat", "the cat sit on mat today", [1, 1, 1]),
-        ] {
-            let (counts, pairs) = ErrorCounts::words(reference, hypothesis);
-            assert_eq!(
-                [counts.substitutions, counts.deletions, counts.insertions],
-                wanted,
-                "{reference} | {hypothesis}"
-            );
-            assert_eq!(pairs.iter().filter_map(|pair| pair.0).collect::<Vec<_>>().join(" "), reference);
-            assert_eq!(pairs.iter().filter_map(|pair| pair.1).collect::<Vec<_>>().join(" "), hypothesis);
-        }
-    }
 
     #[test]
     fn characters_count_spaces() {

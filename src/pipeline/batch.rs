@@ -1,36 +1,56 @@
-//! A list of files, one after another; a bad one loses no other.
-//!
-//! Layer 7.
+//! A list of recordings, one after another: a bad one is reported and the others are done.
 
 use crate::audio;
 use crate::error::Result;
 use crate::recognizer::{Recognizer, Transcript};
 use std::path::{Path, PathBuf};
 
-/// What became of one file.
+/// What came of one recording.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Transcribed {
-    /// The words.
+pub struct FileTranscript {
+    /// What was said.
     pub transcript: Transcript,
-    /// What was missing, when the file is shorter than its header says.
+    /// What is missing, when the file ends before its header says; the transcript covers what is there.
     pub truncation: Option<String>,
 }
 
-/// Transcribes `paths` in order and hands each outcome to `each`, whose error ends the list.
+/// How a list of recordings went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchSummary {
+    /// Recordings transcribed as a whole.
+    pub whole: usize,
+    /// Recordings transcribed as far as they go.
+    pub truncated: usize,
+    /// Recordings that could not be transcribed.
+    pub failed: usize,
+}
+
+/// Transcribes `paths` in order and hands each result to `on_result` as soon as it is there. `chunk_ms` is the size of
+/// the pushes (see [`Recognizer::transcribe`]); it does not change the transcripts.
 ///
 /// # Errors
-/// What `each` returns (a closed standard output, say).
+/// Only those of `on_result`, which end the run at once (a full disk behind the output, say).
 pub fn transcribe_files<E>(
     recognizer: &Recognizer,
     paths: &[PathBuf],
     chunk_ms: Option<u32>,
-    each: &mut dyn FnMut(&Path, Result<Transcribed>) -> Result<(), E>,
-) -> Result<(), E> {
-    paths.iter().try_for_each(|path| each(path, transcribe_file(recognizer, path, chunk_ms)))
+    mut on_result: impl FnMut(&Path, Result<FileTranscript>) -> Result<(), E>,
+) -> Result<BatchSummary, E> {
+    let mut summary = BatchSummary::default();
+    for path in paths {
+        let result = transcribe_file(recognizer, path, chunk_ms);
+        match &result {
+            Ok(FileTranscript { truncation: None, .. }) => summary.whole += 1,
+            Ok(_) => summary.truncated += 1,
+            Err(_) => summary.failed += 1,
+        }
+        on_result(path, result)?;
+    }
+    Ok(summary)
 }
 
-fn transcribe_file(recognizer: &Recognizer, path: &Path, chunk_ms: Option<u32>) -> Result<Transcribed> {
+fn transcribe_file(recognizer: &Recognizer, path: &Path, chunk_ms: Option<u32>) -> Result<FileTranscript> {
     let mut source = audio::open(path)?;
     let transcript = recognizer.transcribe(source.as_mut(), chunk_ms)?;
-    Ok(Transcribed { transcript, truncation: source.truncation().map(str::to_string) })
+    Ok(FileTranscript { transcript, truncation: source.truncation().map(str::to_string) })
 }

@@ -1,7 +1,5 @@
-//! From sources to results: lists of files today, live audio later.
-//!
-//! Layer 7.
+//! Whole runs: from sources to the caller. Layer 7.
 
 mod batch;
 
-pub use batch::{Transcribed, transcribe_files};
+pub use batch::{BatchSummary, FileTranscript, transcribe_files};

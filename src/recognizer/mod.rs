@@ -61,9 +61,7 @@ impl Recognizer {
         let direction = model.config.direction_for(config.latency_ms)?;
         let shift_ms = model.config.front_end.frame_shift_ms * model.config.encoder.stacking as f64;
         let output_frame = Duration::from_secs_f64(shift_ms / 1000.0);
-        let facts = serde_json::to_string(&model.config).unwrap_or_default();
-        let fingerprint = Sha256::digest(format!("{facts} {direction:?}"));
-        let fingerprint = fingerprint.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = fingerprint(&model, &encoder, direction)?;
         let endpointer = Endpointer::new(config.endpoint, output_frame);
         Ok(Recognizer { model, encoder, direction, endpointer, output_frame, fingerprint })
     }
@@ -97,8 +95,8 @@ impl Recognizer {
             state,
             decoder: GreedyDecoder::default(),
             segment_frames: 0,
+            last_final: Duration::ZERO,
             shown: Vec::new(),
-            log_probs: Frames::new(self.model.config.encoder.vocabulary),
         })
     }
 
@@ -112,7 +110,7 @@ impl Recognizer {
         self.push_observed(session, features, events, &mut |_| {})
     }
 
-    /// As [`Recognizer::push`]; `observe` sees every block's log-probs `[T', V]`.
+    /// As [`Recognizer::push`]; `observe` sees every block's log-probs `[T', V]` in the encoder's own kind, first to last.
     ///
     /// # Errors
     /// As [`Recognizer::push`].
@@ -121,7 +119,7 @@ impl Recognizer {
         session: &mut Session,
         features: &Frames,
         events: &mut Vec<Event>,
-        observe: &mut dyn FnMut(&Frames),
+        observe: &mut dyn FnMut(&Tensor),
     ) -> Result<()> {
         if features.dim != session.pending.dim || (!features.is_empty() && features.first_frame != session.frames()) {
             return Err(Error::Shape(format!(
@@ -155,7 +153,7 @@ impl Recognizer {
         self.finish_observed(session, events, &mut |_| {})
     }
 
-    /// As [`Recognizer::finish`]; `observe` sees every block's log-probs `[T', V]`.
+    /// As [`Recognizer::finish`]; `observe` sees every block's log-probs `[T', V]` in the encoder's own kind.
     ///
     /// # Errors
     /// As [`Recognizer::finish`].
@@ -163,7 +161,7 @@ impl Recognizer {
         &self,
         mut session: Session,
         events: &mut Vec<Event>,
-        observe: &mut dyn FnMut(&Frames),
+        observe: &mut dyn FnMut(&Tensor),
     ) -> Result<()> {
         let total = session.pending.len();
         let (chunk, look_ahead) = match self.direction {
@@ -255,7 +253,7 @@ impl Recognizer {
         start: usize,
         len: BlockLen,
         events: &mut Vec<Event>,
-        observe: &mut dyn FnMut(&Frames),
+        observe: &mut dyn FnMut(&Tensor),
     ) -> Result<()> {
         let dim = session.pending.dim;
         let values = &session.pending.data[start * dim..(start + len.main + len.right) * dim];
@@ -265,19 +263,19 @@ impl Recognizer {
             self.encoder.forward_block(&x, &[len], &session.state, self.direction)
         })?;
         session.state = state;
+        let log_probs = log_probs.squeeze_dim(0);
+        observe(&log_probs);
         let log_probs = log_probs.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-        session.log_probs.consume();
-        session.log_probs.data.resize(log_probs.numel(), 0.0);
-        log_probs.f_copy_data(&mut session.log_probs.data, log_probs.numel())?;
-        observe(&session.log_probs);
-        self.decode(session, events)
+        let mut values = vec![0.0; log_probs.numel()];
+        log_probs.f_copy_data(&mut values, log_probs.numel())?;
+        self.decode(session, &values, events)
     }
 
-    /// The latest log-probs, frame by frame: tokens, endpoints, and one partial a block.
-    fn decode(&self, session: &mut Session, events: &mut Vec<Event>) -> Result<()> {
-        let log_probs = std::mem::take(&mut session.log_probs);
-        let mut row = Frames::new(log_probs.dim);
-        for values in log_probs.rows() {
+    /// A block's log-probs `[T', V]`, frame by frame: tokens, endpoints, and one partial a block.
+    fn decode(&self, session: &mut Session, log_probs: &[f32], events: &mut Vec<Event>) -> Result<()> {
+        let mut row = Frames::new(self.model.config.encoder.vocabulary);
+        for values in log_probs.chunks_exact(row.dim) {
+            row.first_frame = session.decoder.frames();
             row.data.clear();
             row.data.extend_from_slice(values);
             session.decoder.push(&row)?;
@@ -288,7 +286,6 @@ impl Recognizer {
                 self.end_segment(session, events);
             }
         }
-        session.log_probs = log_probs;
         let words = self.words(session);
         if words != session.shown {
             session.shown.clone_from(&words);
@@ -299,19 +296,41 @@ impl Recognizer {
         Ok(())
     }
 
-    /// Words of the current segment.
+    /// Words of the current segment, between the last final segment and what was heard so far.
     fn words(&self, session: &Session) -> Vec<Word> {
+        let shift = Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0);
+        let decoded = self.output_frame.mul_f64(session.decoder.frames() as f64);
+        let heard = decoded.min(shift.mul_f64(session.frames() as f64));
         let best = session.decoder.best(1);
-        best.first()
-            .map_or(Vec::new(), |best| transcript::words(&best.emissions, &self.model.tokens, self.output_frame))
+        best.first().map_or(Vec::new(), |best| {
+            transcript::words(&best.emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
+        })
     }
 
     fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {
-        events.extend(Segment::new(self.words(session)).map(Event::Final));
+        if let Some(segment) = Segment::new(self.words(session)) {
+            session.last_final = segment.end;
+            events.push(Event::Final(segment));
+        }
         session.decoder.end_segment();
         session.segment_frames = 0;
         session.shown.clear();
     }
+}
+
+/// What a snapshot must agree with: the model's description, its tokens, the direction, and the output layer's weights,
+/// which every training changes.
+fn fingerprint(model: &ModelDir, encoder: &Encoder, direction: Direction) -> Result<String> {
+    let facts = serde_json::to_string(&model.config).unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(format!("{facts} {direction:?} {:?}", model.tokens));
+    for (_, tensor) in encoder.parameters().iter().filter(|(name, _)| name.starts_with("output.")) {
+        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double).contiguous();
+        let mut values = vec![0.0f64; tensor.numel()];
+        tensor.f_copy_data(&mut values, tensor.numel())?;
+        values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+    }
+    Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What one source needs on its way through a recognizer.

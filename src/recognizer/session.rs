@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
 use crate::stage::Frames;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
 /// Layout of snapshots that this program writes and reads.
@@ -22,10 +23,10 @@ pub struct Session {
     pub(super) decoder: GreedyDecoder,
     /// Output frames since the segment's start.
     pub(super) segment_frames: u64,
+    /// End of the last final segment: no later word begins before it.
+    pub(super) last_final: Duration,
     /// What the last partial showed.
     pub(super) shown: Vec<Word>,
-    /// The latest block's log-probs.
-    pub(super) log_probs: Frames,
 }
 
 impl Session {
@@ -36,8 +37,8 @@ impl Session {
             state: self.state.fork(),
             decoder: self.decoder.clone(),
             segment_frames: self.segment_frames,
+            last_final: self.last_final,
             shown: self.shown.clone(),
-            log_probs: self.log_probs.clone(),
         }
     }
 
@@ -61,6 +62,7 @@ pub(super) struct Snapshot {
     state: Vec<Vec<Vec<f64>>>,
     decoder: GreedyDecoder,
     segment_frames: u64,
+    last_final: Duration,
     shown: Vec<Word>,
 }
 
@@ -79,6 +81,7 @@ impl Snapshot {
             state: session.state.layers.iter().map(layer).collect::<Result<_>>()?,
             decoder: session.decoder.clone(),
             segment_frames: session.segment_frames,
+            last_final: session.last_final,
             shown: session.shown.clone(),
         })
     }
@@ -118,6 +121,7 @@ impl Snapshot {
         session.pending = Frames { data: self.pending, dim: self.dim, first_frame: self.first_frame };
         session.decoder = self.decoder;
         session.segment_frames = self.segment_frames;
+        session.last_final = self.last_final;
         session.shown = self.shown;
         Ok(session)
     }

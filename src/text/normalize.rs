@@ -31,24 +31,47 @@ pub fn normalize(text: &str) -> String {
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Lower case, typographic apostrophes made plain, common accents removed.
+/// Letters with accents, lower case, and what they are folded to.
+const FOLDED: &[(&str, &str)] = &[
+    ("a", "àáâãäåāăą"),
+    ("c", "çćĉċč"),
+    ("d", "ďđð"),
+    ("e", "èéêëēĕėęě"),
+    ("g", "ĝğġģ"),
+    ("h", "ĥħ"),
+    ("i", "ìíîïĩīĭįı"),
+    ("j", "ĵ"),
+    ("k", "ķ"),
+    ("l", "ĺļľŀł"),
+    ("n", "ñńņňŋ"),
+    ("o", "òóôõöøōŏő"),
+    ("r", "ŕŗř"),
+    ("s", "śŝşšș"),
+    ("t", "ţťŧț"),
+    ("u", "ùúûüũūŭůűų"),
+    ("w", "ŵ"),
+    ("y", "ýÿŷ"),
+    ("z", "źżž"),
+    ("ae", "æ"),
+    ("oe", "œ"),
+    ("ss", "ß"),
+    ("th", "þ"),
+];
+/// Accents that stand after their letter.
+const COMBINING: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
+
+/// Lower case, typographic apostrophes made plain, accents removed.
 fn fold(character: char) -> Vec<char> {
-    let plain = match character {
-        '\u{2018}' | '\u{2019}' | '\u{02bc}' | '`' => "'",
-        'à'..='å' | 'À'..='Å' | 'ā' | 'Ā' => "a",
-        'ç' | 'Ç' | 'č' | 'Č' => "c",
-        'è'..='ë' | 'È'..='Ë' | 'ē' | 'Ē' => "e",
-        'ì'..='ï' | 'Ì'..='Ï' | 'ī' | 'Ī' => "i",
-        'ñ' | 'Ñ' => "n",
-        'ò'..='ö' | 'Ò'..='Ö' | 'ø' | 'Ø' | 'ō' | 'Ō' => "o",
-        'ù'..='ü' | 'Ù'..='Ü' | 'ū' | 'Ū' => "u",
-        'ý' | 'ÿ' | 'Ý' => "y",
-        'æ' | 'Æ' => "ae",
-        'œ' | 'Œ' => "oe",
-        'ß' => "ss",
-        other => return other.to_lowercase().collect(),
-    };
-    plain.chars().collect()
+    match character {
+        'a'..='z' | '0'..='9' | ' ' => vec![character],
+        '\u{2018}' | '\u{2019}' | '\u{2bc}' | '\u{ff07}' | '`' => vec!['\''],
+        _ => character.to_lowercase().filter(|lower| !COMBINING.contains(lower)).flat_map(unaccented).collect(),
+    }
+}
+
+fn unaccented(letter: char) -> Vec<char> {
+    let plain = FOLDED.iter().find(|(_, accented)| accented.contains(letter)).map(|(plain, _)| *plain);
+    plain.map_or_else(|| vec![letter], |plain| plain.chars().collect())
 }
 
 /// Spells the number that `rest` begins with; returns the characters read.
@@ -70,7 +93,7 @@ fn push_number(rest: &[char], out: &mut String) -> usize {
     let suffix: String = rest[read..].iter().take_while(|c| c.is_alphabetic()).collect();
     let leading_zero = digits.len() > 1 && digits.starts_with('0');
     match digits.parse::<u64>() {
-        Ok(value) if value < 1_000_000_000_000 && !leading_zero => {
+        Ok(value) if value <= TRILLION && !leading_zero => {
             let words = cardinal(value);
             if matches!(suffix.as_str(), "st" | "nd" | "rd" | "th") {
                 out.push_str(&ordinal(&words));
@@ -120,9 +143,18 @@ fn spelled_digits(digits: &str) -> String {
     digits.bytes().map(|digit| SMALL[usize::from(digit - b'0')]).collect::<Vec<_>>().join(" ")
 }
 
+/// Largest number that is said as one; longer ones are said digit by digit.
+const TRILLION: u64 = 1_000_000_000_000;
+
 /// `1234` -> `one thousand two hundred thirty four`.
 fn cardinal(value: u64) -> String {
-    for (unit, name) in [(1_000_000_000, "billion"), (1_000_000, "million"), (1000, "thousand"), (100, "hundred")] {
+    for (unit, name) in [
+        (TRILLION, "trillion"),
+        (1_000_000_000, "billion"),
+        (1_000_000, "million"),
+        (1000, "thousand"),
+        (100, "hundred"),
+    ] {
         if value >= unit {
             let rest = value % unit;
             let tail = if rest == 0 { String::new() } else { format!(" {}", cardinal(rest)) };
@@ -166,6 +198,16 @@ mod tests {
             ("3.5% of 0", "three point five percent of zero"),
             ("the 1st, 12th, 20th and 42nd", "the first twelfth twentieth and forty second"),
             ("007", "zero zero seven"),
+            (
+                "na\u{ef}ve, nai\u{308}ve, \u{141}\u{f3}d\u{17a}, STRASSE, Stra\u{df}e",
+                "naive naive lodz strasse strasse",
+            ),
+            (
+                "999,999,999,999",
+                "nine hundred ninety nine billion nine hundred ninety nine million nine hundred ninety nine thousand nine hundred ninety nine",
+            ),
+            ("1,000,000,000,000", "one trillion"),
+            ("\u{201c}rock \u{2018}n\u{2019} roll\u{201d}\u{2014}4 ever\u{2026}", "rock n roll four ever"),
             ("  ", ""),
         ] {
             assert_eq!(normalize(written), said, "{written:?}");

@@ -136,7 +136,7 @@ impl TokenTable {
             for end in start + 1..=marked.len().min(start + self.longest) {
                 piece.push(marked[end - 1]);
                 let rest = if end == marked.len() { Some(0) } else { best[end].map(|(count, _, _)| count) };
-                if let (Some(&id), Some(rest)) = (self.ids.get(&piece), rest)
+                if let (Some(&id), Some(rest)) = (self.ids.get(&piece).filter(|&&id| id != BLANK), rest)
                     && best[start].is_none_or(|(count, _, _)| rest < count)
                 {
                     best[start] = Some((rest + 1, id, end));
@@ -217,6 +217,7 @@ mod tests {
         assert_eq!(table.decode(&spelled), "two one a");
         let message = table.encode("three").expect_err("h is unknown").to_string();
         assert!(message.contains("'h'"), "{message}");
+        assert!(table.encode("<blank>").is_err(), "the blank is no text");
     }
 
     #[test]

@@ -1,0 +1,228 @@
+//! The program as its users meet it: what goes to stdout and stderr, exit codes, and errors that name the file and the
+//! way out.
+#![cfg(feature = "torch")]
+
+mod common;
+
+use common::{truncate, write_model, write_sound};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A folder with a model and recordings.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let bench = Bench { folder };
+        write_model(&bench.path("model"));
+        write_sound(&bench.path("good.wav"), 2.0, 16_000, 1);
+        write_sound(&bench.path("other.wav"), 1.5, 44_100, 2);
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn eddy(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+        command.current_dir(self.folder.path()).env_remove("EDDY_MODEL").env_remove("RUST_LOG");
+        command.args(arguments).output().expect("eddy runs")
+    }
+
+    /// `eddy transcribe` with the bench's model.
+    fn transcribe(&self, arguments: &[&str]) -> Output {
+        self.eddy(&[&["transcribe", "--model", "model"], arguments].concat())
+    }
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("UTF-8")
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("UTF-8")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+/// Asserts exit code 2, nothing on stdout and every part in one short message.
+fn assert_refused(output: &Output, parts: &[&str]) {
+    assert_eq!(code(output), 2, "{}", err(output));
+    assert_eq!(out(output), "");
+    for part in parts {
+        assert!(err(output).contains(part), "{part:?} not in {:?}", err(output));
+    }
+    assert!(!err(output).contains("panicked"), "{}", err(output));
+}
+
+#[test]
+fn one_file_gives_bare_text_and_several_give_their_paths() {
+    let bench = Bench::new();
+    let alone = bench.transcribe(&["good.wav"]);
+    assert_eq!((code(&alone), err(&alone)), (0, ""));
+    let text = out(&alone).strip_suffix('\n').expect("a line");
+    assert!(!text.is_empty() && !text.contains(['\t', '\n']), "{text:?}");
+    let both = bench.transcribe(&["good.wav", "other.wav"]);
+    assert_eq!((code(&both), err(&both)), (0, ""));
+    let lines: Vec<_> = out(&both).lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], format!("good.wav\t{text}"));
+    assert!(lines[1].starts_with("other.wav\t"));
+    for pieces in ["7", "100", "5000"] {
+        assert_eq!(out(&bench.transcribe(&["good.wav", "--chunk-ms", pieces])), out(&alone), "{pieces} ms");
+    }
+}
+
+#[test]
+fn json_holds_words_with_times_inside_the_recording() {
+    let bench = Bench::new();
+    let output = bench.transcribe(&["--json", "good.wav", "other.wav"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let objects: Vec<Value> = out(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(objects.len(), 2);
+    assert_eq!(objects[0]["file"], "good.wav");
+    assert_eq!((&objects[0]["duration"], &objects[1]["duration"]), (&2.0.into(), &1.5.into()));
+    let number = |value: &Value| value.as_f64().expect("a number");
+    for object in &objects {
+        let mut texts = Vec::new();
+        let mut last = 0.0;
+        for segment in object["segments"].as_array().expect("segments") {
+            let words = segment["words"].as_array().expect("words");
+            let joined: Vec<_> = words.iter().map(|word| word["word"].as_str().expect("a word")).collect();
+            assert_eq!(segment["text"], joined.join(" "));
+            assert_eq!((&segment["start"], &segment["end"]), (&words[0]["start"], &words[words.len() - 1]["end"]));
+            for word in words {
+                assert!(last <= number(&word["start"]) && number(&word["start"]) < number(&word["end"]), "{word}");
+                assert!((0.0..=1.0).contains(&number(&word["confidence"])));
+                last = number(&word["end"]);
+            }
+            texts.push(segment["text"].as_str().expect("text").to_string());
+        }
+        assert!(last > 0.0 && last <= number(&object["duration"]));
+        assert_eq!(object["text"], texts.join(" "));
+    }
+}
+
+#[test]
+fn a_bad_file_is_named_and_the_others_are_done() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("empty.wav"), b"").expect("write");
+    std::fs::write(bench.path("text.wav"), "hello, this is not audio").expect("write");
+    let output = bench.transcribe(&["missing.wav", "good.wav", "empty.wav", "text.wav", "model"]);
+    assert_eq!(code(&output), 1);
+    assert_eq!(out(&output).lines().count(), 1);
+    let messages: Vec<_> = err(&output).lines().collect();
+    assert_eq!(messages.len(), 4, "{messages:?}");
+    for (message, file) in messages.iter().zip(["missing.wav", "empty.wav", "text.wav", "model"]) {
+        assert!(message.starts_with(&format!("eddy: {file}: ")), "{message}");
+        assert_eq!(message.matches(file).count(), 1, "{message}");
+    }
+    assert_refused(&bench.transcribe(&["empty.wav", "missing.wav"]), &["empty.wav: is empty", "missing.wav"]);
+}
+
+#[test]
+fn a_truncated_recording_is_transcribed_with_a_warning() {
+    let bench = Bench::new();
+    truncate(&bench.path("good.wav"), 0.7);
+    let output = bench.transcribe(&["--json", "good.wav"]);
+    assert_eq!(code(&output), 1);
+    assert!(err(&output).starts_with("eddy: good.wav: warning: "), "{}", err(&output));
+    assert_eq!(err(&output).lines().count(), 1);
+    let object: Value = serde_json::from_str(out(&output)).expect("JSON");
+    assert!((object["duration"].as_f64().expect("a number") - 1.4).abs() < 0.01);
+}
+
+#[test]
+fn bad_flags_are_usage_errors() {
+    let bench = Bench::new();
+    assert_refused(&bench.transcribe(&[]), &["FILE", "Usage"]);
+    assert_refused(&bench.transcribe(&["--decoder", "oracle", "good.wav"]), &["oracle", "greedy"]);
+    assert_refused(&bench.transcribe(&["--chunk-ms", "0", "good.wav"]), &["chunk-ms", "1..=600000"]);
+    assert_refused(&bench.transcribe(&["--latency", "500", "good.wav"]), &["--latency = 500 ms", "195, 1515"]);
+    assert_refused(&bench.transcribe(&["--device", "tpu", "good.wav"]), &["must be cpu, cuda, cuda:N or mps"]);
+    assert_eq!(code(&bench.transcribe(&["--latency", "1515", "good.wav"])), 0);
+    assert_refused(&bench.eddy(&["transcribe", "good.wav", "--model", "nowhere"]), &["nowhere", "no such model"]);
+}
+
+#[test]
+fn broken_models_are_named_with_the_way_out() {
+    let bench = Bench::new();
+    let attempt = |file: &str, content: Option<&str>, parts: &[&str]| {
+        let path = bench.path("model").join(file);
+        let original = std::fs::read(&path).expect("read");
+        match content {
+            Some(content) => std::fs::write(&path, content).expect("write"),
+            None => std::fs::remove_file(&path).expect("removed"),
+        }
+        let name = Path::new("model").join(file).display().to_string();
+        let parts = [&[name.as_str()], parts].concat();
+        assert_refused(&bench.transcribe(&["good.wav"]), &parts);
+        std::fs::write(&path, original).expect("restored");
+    };
+    for file in ["model.json", "tokens.txt", "cmvn.json", "model.safetensors"] {
+        attempt(file, None, &["is missing"]);
+    }
+    let json = std::fs::read_to_string(bench.path("model/model.json")).expect("model.json");
+    attempt("model.json", Some(&json[..json.len() / 2]), &["EOF"]);
+    attempt("model.json", Some(&json.replace("\"chunk\": 12,", "\"chunk\": 0,")), &["chunk = 0: must be 1..=512"]);
+    attempt("model.json", Some(&json.replace("\"cell\"", "\"sell\"")), &["sell"]);
+    attempt("model.json", Some(&json.replace("\"format\": 1", "\"format\": 7")), &["format = 7: must be 1"]);
+    attempt("tokens.txt", Some("<blank>\na\n"), &["2 tokens: must be"]);
+    attempt("cmvn.json", Some(r#"{"frames":1,"sum":[0.0],"sum_squares":[1.0]}"#), &["1 values: must be 13"]);
+    attempt("model.safetensors", Some("not weights at all"), &["fetch it again"]);
+    let weights = bench.path("model/model.safetensors");
+    let whole = std::fs::read(&weights).expect("weights");
+    truncate(&weights, 0.5);
+    assert_refused(&bench.transcribe(&["good.wav"]), &["model.safetensors", "fetch it again"]);
+    assert_refused(&bench.eddy(&["inspect", "model"]), &["model.safetensors", "fetch it again"]);
+    std::fs::write(&weights, whole).expect("restored");
+    // Weights of another network.
+    let wider = json.replace("\"hidden\": 12", "\"hidden\": 16");
+    std::fs::write(bench.path("model/model.json"), wider).expect("write");
+    assert_refused(&bench.transcribe(&["good.wav"]), &["model.safetensors"]);
+}
+
+#[test]
+fn inspect_tells_shape_size_latency_and_tokens() {
+    let bench = Bench::new();
+    let output = bench.eddy(&["inspect", "model", "--json"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let object: Value = serde_json::from_str(out(&output)).expect("JSON");
+    let latencies = object["latencies"].as_array().expect("latencies");
+    let stated: Vec<_> = latencies.iter().map(|entry| (&entry["latency_ms"], &entry["default"])).collect();
+    assert_eq!(stated, [(&195.0.into(), &true.into()), (&1515.0.into(), &false.into())]);
+    assert_eq!(object["encoder"]["cell"], "lstm");
+    assert_eq!(object["tokens"][0], "<blank>");
+    let tokens = object["tokens"].as_array().expect("tokens").len() as u64;
+    // 2 layers x 2 directions x 4 gates of 12 units with two biases each, and the output layer.
+    let gates = |inputs: u64| 2 * 4 * (12 * (inputs + 12) + 2 * 12);
+    assert_eq!(object["parameters"], gates(39) + gates(24) + tokens * 24 + tokens);
+    let size = |name: &str| std::fs::metadata(bench.path("model").join(name)).expect("a file").len();
+    let total: u64 = ["model.json", "tokens.txt", "cmvn.json", "model.safetensors"].map(size).iter().sum();
+    assert_eq!(object["bytes"], total);
+    let words = bench.eddy(&["inspect", "model"]);
+    for part in
+        ["2 layers of 12 LSTM units", "195 ms: chunks of 12 frames, 6 of look-ahead  (default)", "1515 ms", "▁one"]
+    {
+        assert!(out(&words).contains(part), "{part:?} not in {}", out(&words));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let bench = Bench::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+    command.current_dir(bench.folder.path()).args(["transcribe", "--model", "model", "good.wav", "other.wav"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eddy runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("eddy ends");
+    assert_eq!((code(&output), err(&output)), (0, ""));
+}
