@@ -48,7 +48,13 @@ fn refusal(path: &Path) -> String {
 fn wav_of_every_rate_channel_count_and_sample_format_is_read() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("tone.wav");
-    let formats = [(8, SampleFormat::Int), (16, SampleFormat::Int), (24, SampleFormat::Int), (32, SampleFormat::Int), (32, SampleFormat::Float)];
+    let formats = [
+        (8, SampleFormat::Int),
+        (16, SampleFormat::Int),
+        (24, SampleFormat::Int),
+        (32, SampleFormat::Int),
+        (32, SampleFormat::Float),
+    ];
     for sample_rate in [4000, 8000, 11025, 16000, 22050, 44100, 48000, 96000, 192_000] {
         for channels in 1..=8 {
             for (bits_per_sample, sample_format) in formats {
@@ -160,7 +166,9 @@ fn a_file_without_permission_is_named() {
 /// `make.py` beside the fixtures made them: a 440 Hz tone of 0.5 s at half of full scale.
 #[test]
 fn flac_and_opus_are_read_with_their_exact_length() {
-    for (name, rate, channels) in [("tone-16k.flac", 16000, 1), ("tone-44k-stereo.flac", 44100, 2), ("tone.opus", 48000, 1)] {
+    for (name, rate, channels) in
+        [("tone-16k.flac", 16000, 1), ("tone-44k-stereo.flac", 44100, 2), ("tone.opus", 48000, 1)]
+    {
         let (samples, found, truncation) = read(&fixture(name));
         assert_eq!((found, truncation), (rate, None), "{name}");
         assert_eq!(samples.len(), rate as usize / 2, "{name} of {channels} channels");

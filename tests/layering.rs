@@ -46,8 +46,11 @@ fn used_modules(source: &str) -> Vec<String> {
 fn violations(module: &str, source: &str) -> Vec<String> {
     let own = layer(module).unwrap_or_else(|| panic!("module {module} has no layer: add it to the table"));
     let upward = |name: &String| layer(name).is_some_and(|other| other > own);
-    let mut found: Vec<String> =
-        used_modules(source).into_iter().filter(upward).map(|name| format!("{module} (layer {own}) uses {name}")).collect();
+    let mut found: Vec<String> = used_modules(source)
+        .into_iter()
+        .filter(upward)
+        .map(|name| format!("{module} (layer {own}) uses {name}"))
+        .collect();
     let tensors = source.lines().any(|line| line.split("//").next().is_some_and(|code| code.contains("tch::")));
     if tensors && own < TENSORS_FROM && module != "error" {
         found.push(format!("{module} (layer {own}) uses tensors"));

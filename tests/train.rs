@@ -1,0 +1,227 @@
+//! Training end to end on tones as words: it learns them, stops and resumes bit for bit, names what it leaves out.
+#![cfg(feature = "torch")]
+
+use eddy::audio::{self, WavWriter};
+use eddy::train::{Choice, Manifest, Start, TrainConfig, Trainer, evaluate, export};
+use eddy::{Error, ModelDir, Recognizer, RecognizerConfig};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use tch::{Device, Kind};
+
+const RATE: u32 = 8000;
+const WORDS: [(&str, f32); 3] = [("low", 300.0), ("mid", 900.0), ("top", 2500.0)];
+
+/// A tone for each word of `text`, with silence around.
+fn write_tones(path: &Path, text: &str) {
+    let mut samples = vec![0.0f32; 1200];
+    for word in text.split_whitespace() {
+        let hz = WORDS.iter().find(|(name, _)| *name == word).map_or(5000.0, |(_, hz)| *hz);
+        samples.extend((0..1600).map(|i| 0.4 * (i as f32 * hz * std::f32::consts::TAU / RATE as f32).sin()));
+        samples.extend([0.0; 800]);
+    }
+    let mut writer = WavWriter::create(path, RATE).expect("writer");
+    writer.write(&samples).expect("samples");
+    writer.finish().expect("file");
+}
+
+/// A folder with recordings, a manifest and a recipe.
+struct Corpus {
+    folder: tempfile::TempDir,
+}
+
+impl Corpus {
+    fn new() -> Self {
+        let corpus = Corpus { folder: tempfile::tempdir().expect("folder") };
+        let texts = ["low", "mid", "top", "low top", "mid low", "top mid", "low mid top", "top low low", "mid mid"];
+        let lines = texts.iter().enumerate().map(|(index, text)| {
+            write_tones(&corpus.path(&format!("{index}.wav")), text);
+            format!(r#"{{"audio": "{index}.wav", "text": "{text}", "speaker": "s{}"}}"#, index % 3)
+        });
+        let lines: Vec<String> = lines.collect();
+        corpus.write("train.jsonl", &lines.join("\n"));
+        write_tones(&corpus.path("noise.wav"), "hum hum");
+        corpus.write("noise.jsonl", r#"{"audio": "noise.wav", "kind": "hum"}"#);
+        corpus
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("write");
+    }
+
+    fn recipe(&self, epochs: usize, more: &str) -> String {
+        let folder = self.folder.path().display();
+        format!(
+            r#"
+name = "tones"
+[model]
+cell = "lstm"
+layers = 2
+hidden = 24
+stacking = 2
+direction = {{ latency_controlled = [{{ chunk = 8, look_ahead = 4 }}, {{ chunk = 16, look_ahead = 8 }}] }}
+tokens = {{ words = 1 }}
+[front_end]
+sample_rate_hz = 8000
+num_mels = 16
+num_ceps = 12
+[data]
+train = ["{folder}/train.jsonl"]
+noise = ["{folder}/noise.jsonl"]
+dev = ["{folder}/train.jsonl"]
+{more}
+[train]
+epochs = {epochs}
+batch_seconds = 3
+learning_rate = 0.01
+warmup_steps = 10
+dropout = 0.1
+ema_decay = 0.9
+[augment]
+speed = [0.95, 1.05]
+gain_db = [-3, 3]
+noise_probability = 0.3
+snr_db = [20, 30]
+join_probability = 0.2
+wordless_share = 0.1
+time_masks_per_second = 0.5
+time_width = 4
+frequency_masks = 1
+frequency_width = 2
+"#
+        )
+    }
+
+    fn trainer(&self, recipe: &str, run: &str, start: Start) -> eddy::Result<Trainer> {
+        self.write("recipe.toml", recipe);
+        let config = TrainConfig::load(&self.path("recipe.toml"))?;
+        Trainer::new(config, recipe, &self.path(run), start, Device::Cpu)
+    }
+}
+
+#[test]
+fn it_learns_the_words_and_what_is_exported_knows_them() {
+    let corpus = Corpus::new();
+    let mut trainer = corpus.trainer(&corpus.recipe(40, ""), "run", Start::Fresh).expect("trainer");
+    trainer.run(&AtomicBool::new(false)).expect("training");
+    let manifest = Manifest::read(&corpus.path("train.jsonl")).expect("manifest");
+    for (choice, kind) in [(Choice::Best, Kind::Float), (Choice::Last, Kind::Half), (Choice::Average(3), Kind::Half)] {
+        let out = corpus.path("model");
+        export(&corpus.path("run"), choice, kind, &out).expect("export");
+        let model = ModelDir::open(&out).expect("model");
+        let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
+        let evaluation = evaluate(&recognizer, &manifest.utterances, &|u| audio::open(&u.audio), &mut |_| {});
+        assert_eq!((evaluation.utterances, evaluation.words.reference), (9, 16));
+        assert_eq!(evaluation.words.errors(), 0, "{choice:?}: {:?}", evaluation.words);
+        for name in ["model.json", "model.safetensors", "tokens.txt", "cmvn.json", "recipe.toml", "MODEL.md"] {
+            assert!(out.join(name).is_file(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn stopped_after_every_step_and_resumed_equals_never_stopped() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(3, "");
+    let mut whole = corpus.trainer(&recipe, "whole", Start::Fresh).expect("trainer");
+    whole.run(&AtomicBool::new(false)).expect("training");
+    let mut stops = 0;
+    let mut start = Start::Fresh;
+    loop {
+        let mut trainer = corpus.trainer(&recipe, "parts", start).expect("trainer");
+        match trainer.run(&AtomicBool::new(true)) {
+            Ok(()) => break,
+            Err(Error::Interrupted) => stops += 1,
+            Err(error) => panic!("{error}"),
+        }
+        start = Start::Resume;
+    }
+    assert!(stops >= 6, "{stops} stops");
+    for name in ["last.safetensors", "best.safetensors", "epoch-0002.safetensors"] {
+        let read = |run: &str| eddy::nn::weights::read(&corpus.path(run).join(name)).expect("tensors");
+        for ((key, a), (other, b)) in read("whole").iter().zip(&read("parts")) {
+            assert_eq!(key, other);
+            assert!(a.equal(b), "{name}: {key} differs");
+        }
+    }
+}
+
+#[test]
+fn bad_utterances_are_named_counted_and_left_out() {
+    let corpus = Corpus::new();
+    corpus.write("not-audio.wav", "no");
+    let mut short = WavWriter::create(&corpus.path("short.wav"), RATE).expect("writer");
+    short.write(&[0.1; 500]).expect("samples");
+    short.finish().expect("file");
+    let whole = std::fs::read(corpus.path("0.wav")).expect("bytes");
+    std::fs::write(corpus.path("cut.wav"), &whole[..whole.len() / 2]).expect("write");
+    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
+    let bad = [
+        r#"{"audio": "missing.wav", "text": "low"}"#,
+        r#"{"audio": "not-audio.wav", "text": "low"}"#,
+        r#"{"audio": "short.wav", "text": "low low low"}"#,
+        r#"{"audio": "cut.wav", "text": "low"}"#,
+        r#"{"audio": "0.wav", "text": ""}"#,
+    ];
+    corpus.write("train.jsonl", &format!("{good}\n{}", bad.join("\n")));
+    let recipe = corpus.recipe(1, r#"exclude = ["LOW, top!"]"#);
+    let summary = corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").summary();
+    assert!(summary.contains("8 utterances"), "{summary}");
+    assert!(summary.contains("left out by text: 1"), "{summary}");
+    for wanted in [
+        "missing.wav: No such file",
+        "not-audio.wav: is not audio",
+        "too short for its text",
+        "cut.wav:",
+        "`text` is empty",
+    ] {
+        assert!(summary.contains(wanted), "{wanted} in {summary}");
+    }
+}
+
+#[test]
+fn characters_unknown_to_an_initial_model_are_named_and_other_networks_refused() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(1, "");
+    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
+    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
+    let model = ModelDir::open(&corpus.path("model")).expect("model");
+    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
+    corpus.write("train.jsonl", &format!("{good}\n{}", r#"{"audio": "0.wav", "text": "zero"}"#));
+    let summary = corpus.trainer(&recipe, "second", Start::Init(model.clone())).expect("trainer").summary();
+    assert!(summary.contains("'z' is not"), "{summary}");
+    let wider = recipe.replace("hidden = 24", "hidden = 25");
+    let error = corpus.trainer(&wider, "third", Start::Init(model)).err().expect("refused").to_string();
+    assert!(error.contains("--init needs the same"), "{error}");
+}
+
+#[test]
+fn run_folders_and_recipes_that_do_not_fit_are_refused_with_the_way_out() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(1, "");
+    let refused = |recipe: &str, start| corpus.trainer(recipe, "run", start).err().expect("refused").to_string();
+    assert!(refused(&recipe, Start::Resume).contains("start without --resume"));
+    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
+    assert!(refused(&recipe, Start::Fresh).contains("go on with --resume"));
+    assert!(refused(&recipe.replace("epochs = 1", "epochs = 2"), Start::Resume).contains("keeps its recipe"));
+    let missing = recipe.replace("/train.jsonl", "/nothing.jsonl").replace("name = \"tones\"", "name = \"other\"");
+    assert!(
+        corpus.trainer(&missing, "other", Start::Fresh).err().expect("refused").to_string().contains("nothing.jsonl")
+    );
+    for (from, to, wanted) in [
+        ("dropout = 0.1", "dropout = 1.5", "train.dropout = 1.5: must be 0..=0.9"),
+        ("speed = [0.95, 1.05]", "speed = [1.05, 0.95]", "augment.speed = [1.05, 0.95]"),
+        ("chunk = 8", "chunk = 7", "chunk = 7: must be a multiple of the stacking, 2"),
+        ("hidden = 24", "hidden = 24\nheads = 4", "unknown field `heads`"),
+    ] {
+        let error = corpus.trainer(&recipe.replace(from, to), "new", Start::Fresh).err().expect("refused").to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+    let last = corpus.path("run").join("last.safetensors");
+    let bytes = std::fs::read(&last).expect("bytes");
+    std::fs::write(&last, &bytes[..bytes.len() / 2]).expect("truncate");
+    assert!(refused(&recipe, Start::Resume).contains("last.safetensors: not a whole safetensors file"));
+}
