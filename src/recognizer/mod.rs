@@ -4,19 +4,19 @@
 
 mod endpoint;
 mod session;
+mod source;
 mod transcript;
 
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
 pub use transcript::{Event, Segment, Transcript, Word};
 
-use crate::audio::AudioSource;
 use crate::ctc::{Decoder, GreedyDecoder};
 use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
-use crate::stage::{Frames, Stage};
+use crate::stage::Frames;
 use session::Snapshot;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -199,53 +199,6 @@ impl Recognizer {
         snapshot.restore(self.session()?, &self.fingerprint)
     }
 
-    /// A whole source pushed in pieces of `chunk_ms` (`None`: as the source gives them).
-    ///
-    /// # Errors
-    /// When the source cannot be read.
-    pub fn transcribe(&self, source: &mut dyn AudioSource, chunk_ms: Option<u32>) -> Result<Transcript> {
-        let rate = source.sample_rate();
-        let mut stream = Stream { front_end: self.front_end(rate)?, session: self.session()?, frames: Frames::new(0) };
-        stream.frames.dim = stream.front_end.dim();
-        let piece = chunk_ms.map_or(usize::MAX, |ms| (ms as usize * rate as usize / 1000).max(1));
-        let mut events = Vec::new();
-        let mut samples = 0u64;
-        let mut waiting: Vec<f32> = Vec::new();
-        while let Some(block) = source.next_block()? {
-            samples += block.samples.len() as u64;
-            if piece == usize::MAX {
-                self.push_samples(&mut stream, &block.samples, &mut events)?;
-                continue;
-            }
-            waiting.extend_from_slice(&block.samples);
-            let whole = waiting.len() - waiting.len() % piece;
-            for part in waiting[..whole].chunks(piece) {
-                self.push_samples(&mut stream, part, &mut events)?;
-            }
-            waiting.drain(..whole);
-        }
-        self.push_samples(&mut stream, &waiting, &mut events)?;
-        stream.front_end.finish(&mut stream.frames)?;
-        self.push(&mut stream.session, &stream.frames, &mut events)?;
-        self.finish(stream.session, &mut events)?;
-        let segments = events.into_iter().filter_map(|event| match event {
-            Event::Final(segment) => Some(segment),
-            _ => None,
-        });
-        Ok(Transcript {
-            segments: segments.collect(),
-            duration: Duration::from_secs_f64(samples as f64 / f64::from(rate)),
-        })
-    }
-
-    fn push_samples(&self, stream: &mut Stream, samples: &[f32], events: &mut Vec<Event>) -> Result<()> {
-        stream.front_end.push(samples, &mut stream.frames)?;
-        self.push(&mut stream.session, &stream.frames, events)?;
-        stream.frames.consume();
-        events.retain(|event| !matches!(event, Event::Partial { .. }));
-        Ok(())
-    }
-
     /// One block of pending frames from `start` on through encoder, decoder and endpointer.
     fn run_block(
         &self,
@@ -331,13 +284,6 @@ fn fingerprint(model: &ModelDir, encoder: &Encoder, direction: Direction) -> Res
         values.iter().for_each(|value| hash.update(value.to_le_bytes()));
     }
     Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// What one source needs on its way through a recognizer.
-struct Stream {
-    front_end: FrontEnd,
-    session: Session,
-    frames: Frames,
 }
 
 /// Forgets the first `count` frames; keeps the memory.
