@@ -6,6 +6,7 @@ use eddy::train::{Choice, Manifest, Start, TrainConfig, Trainer, evaluate, expor
 use eddy::{Error, ModelDir, Recognizer, RecognizerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::{Device, Kind};
 
 const RATE: u32 = 8000;
@@ -24,14 +25,19 @@ fn write_tones(path: &Path, text: &str) {
     writer.finish().expect("file");
 }
 
+/// LibTorch draws dropout from one generator for the whole process: trainings of one process take turns.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A folder with recordings, a manifest and a recipe.
 struct Corpus {
     folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Corpus {
     fn new() -> Self {
-        let corpus = Corpus { folder: tempfile::tempdir().expect("folder") };
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let corpus = Corpus { folder: tempfile::tempdir().expect("folder"), _turn: turn };
         let texts = ["low", "mid", "top", "low top", "mid low", "top mid", "low mid top", "top low low", "mid mid"];
         let lines = texts.iter().enumerate().map(|(index, text)| {
             write_tones(&corpus.path(&format!("{index}.wav")), text);
@@ -114,7 +120,7 @@ fn it_learns_the_words_and_what_is_exported_knows_them() {
         let model = ModelDir::open(&out).expect("model");
         let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
         let evaluation = evaluate(&recognizer, &manifest.utterances, &|u| audio::open(&u.audio), &mut |_| {});
-        assert_eq!((evaluation.utterances, evaluation.words.reference), (9, 16));
+        assert_eq!((evaluation.utterances, evaluation.words.reference), (9, 17));
         assert_eq!(evaluation.words.errors(), 0, "{choice:?}: {:?}", evaluation.words);
         for name in ["model.json", "model.safetensors", "tokens.txt", "cmvn.json", "recipe.toml", "MODEL.md"] {
             assert!(out.join(name).is_file(), "{name}");

@@ -37,7 +37,7 @@ impl Resampler {
         if from == 0 || to == 0 {
             return Err(Error::invalid("sample rate", format!("{from} -> {to}"), "above 0 Hz"));
         }
-        let chunk = (from / BLOCKS_PER_SECOND).max(1) as usize;
+        let chunk = even_block(from, to) as usize;
         let make = || {
             let window = WindowFunction::BlackmanHarris;
             Fft::new_custom(from as usize, to as usize, chunk, 1, 1, window, FixedSync::Both).map_err(|error| {
@@ -75,6 +75,16 @@ impl Resampler {
         self.pending.clear();
         Ok(())
     }
+}
+
+/// Frames of input in a block: about `1 / BLOCKS_PER_SECOND` s, such that half a block is a whole number of samples on
+/// both sides; the filter's delay is half a block, and a fraction could not be removed.
+fn even_block(from: u32, to: u32) -> u32 {
+    let (mut a, mut b) = (from, to);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    (from / BLOCKS_PER_SECOND).max(1).next_multiple_of(2 * (from / a))
 }
 
 impl Stage for Resampler {

@@ -59,6 +59,9 @@ pub struct Encoder {
 impl Encoder {
     /// New random weights from `seed`: orthogonal recurrent weights, forget bias 1, Glorot-uniform elsewhere.
     ///
+    /// LibTorch has one generator for the process, which is seeded here: threads that make encoders at the same moment
+    /// disturb each other's draws.
+    ///
     /// # Errors
     /// When LibTorch cannot make them (an absent device, say).
     pub fn new(config: &EncoderConfig, seed: u64, kind: Kind, device: Device) -> Result<Self> {
