@@ -14,11 +14,11 @@ const WORDS: [(&str, f32); 3] = [("low", 300.0), ("mid", 900.0), ("top", 2500.0)
 
 /// A tone for each word of `text`, with silence around.
 fn write_tones(path: &Path, text: &str) {
-    let mut samples = vec![0.0f32; 1200];
+    let mut samples = vec![0.0f32; 800];
     for word in text.split_whitespace() {
         let hz = WORDS.iter().find(|(name, _)| *name == word).map_or(5000.0, |(_, hz)| *hz);
-        samples.extend((0..1600).map(|i| 0.4 * (i as f32 * hz * std::f32::consts::TAU / RATE as f32).sin()));
-        samples.extend([0.0; 800]);
+        samples.extend((0..640).map(|i| 0.4 * (i as f32 * hz * std::f32::consts::TAU / RATE as f32).sin()));
+        samples.extend([0.0; 720]);
     }
     let mut writer = WavWriter::create(path, RATE).expect("writer");
     writer.write(&samples).expect("samples");
@@ -82,7 +82,7 @@ dev = ["{folder}/train.jsonl"]
 [train]
 epochs = {epochs}
 batch_seconds = 3
-learning_rate = 0.01
+learning_rate = 0.006
 warmup_steps = 10
 dropout = 0.1
 ema_decay = 0.9
@@ -111,7 +111,7 @@ frequency_width = 2
 #[test]
 fn it_learns_the_words_and_what_is_exported_knows_them() {
     let corpus = Corpus::new();
-    let mut trainer = corpus.trainer(&corpus.recipe(40, ""), "run", Start::Fresh).expect("trainer");
+    let mut trainer = corpus.trainer(&corpus.recipe(150, ""), "run", Start::Fresh).expect("trainer");
     trainer.run(&AtomicBool::new(false)).expect("training");
     let manifest = Manifest::read(&corpus.path("train.jsonl")).expect("manifest");
     for (choice, kind) in [(Choice::Best, Kind::Float), (Choice::Last, Kind::Half), (Choice::Average(3), Kind::Half)] {
@@ -197,10 +197,10 @@ fn characters_unknown_to_an_initial_model_are_named_and_other_networks_refused()
     let model = ModelDir::open(&corpus.path("model")).expect("model");
     let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
     corpus.write("train.jsonl", &format!("{good}\n{}", r#"{"audio": "0.wav", "text": "zero"}"#));
-    let summary = corpus.trainer(&recipe, "second", Start::Init(model.clone())).expect("trainer").summary();
+    let summary = corpus.trainer(&recipe, "second", Start::Init(Box::new(model.clone()))).expect("trainer").summary();
     assert!(summary.contains("'z' is not"), "{summary}");
     let wider = recipe.replace("hidden = 24", "hidden = 25");
-    let error = corpus.trainer(&wider, "third", Start::Init(model)).err().expect("refused").to_string();
+    let error = corpus.trainer(&wider, "third", Start::Init(Box::new(model))).err().expect("refused").to_string();
     assert!(error.contains("--init needs the same"), "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! Flags that several subcommands share.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// Messages on stderr: warnings, with `-v` progress, with `-vv` details; `RUST_LOG` overrides.
@@ -73,13 +73,13 @@ impl DeviceArgs {
         tch::set_num_threads(self.threads.unwrap_or(default_threads));
         match self.device {
             tch::Device::Cuda(index) if (index as i64) >= tch::Cuda::device_count() => {
-                bail!(
+                anyhow::bail!(
                     "--device cuda:{index}: this LibTorch sees {} CUDA device(s); use --device cpu",
                     tch::Cuda::device_count()
                 )
             }
             tch::Device::Mps if !tch::utils::has_mps() => {
-                bail!("--device mps: this LibTorch has no MPS; use --device cpu")
+                anyhow::bail!("--device mps: this LibTorch has no MPS; use --device cpu")
             }
             device => Ok(device),
         }

@@ -2,9 +2,9 @@
 
 use crate::audio::{self, AudioSource};
 use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
+use crate::error::write_atomically;
 use crate::{Error, Frames, ModelDir, Stage};
 use anyhow::Result;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Flags of `eddy features`.
@@ -76,16 +76,9 @@ fn write_npy(path: &Path, frames: &Frames) -> Result<(), Error> {
             .into_bytes();
     header.resize((10 + header.len() + 1).next_multiple_of(64) - 10 - 1, b' ');
     header.push(b'\n');
-    let write = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(b"\x93NUMPY\x01\x00")?;
-        file.write_all(&(header.len() as u16).to_le_bytes())?;
-        file.write_all(&header)?;
-        let bytes: Vec<u8> = frames.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        file.write_all(&bytes)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| Error::io(path, error))
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header);
+    bytes.extend(frames.data.iter().flat_map(|value| value.to_le_bytes()));
+    write_atomically(path, &bytes)
 }

@@ -43,7 +43,7 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
     let device = args.device.apply(std::thread::available_parallelism().map_or(1, |n| n.get() as i32))?;
     let start = match (args.resume, args.init) {
         (true, _) => Start::Resume,
-        (false, Some(model)) => Start::Init(ModelDir::open(&model)?),
+        (false, Some(model)) => Start::Init(Box::new(ModelDir::open(&model)?)),
         (false, None) => Start::Fresh,
     };
     let stop = Arc::new(AtomicBool::new(false));

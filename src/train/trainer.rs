@@ -36,7 +36,7 @@ pub enum Start {
     /// From random weights, in a run folder that is not there yet.
     Fresh,
     /// From the weights, tokens and statistics of a model.
-    Init(ModelDir),
+    Init(Box<ModelDir>),
     /// Where the run folder's last checkpoint is.
     Resume,
 }
@@ -70,7 +70,7 @@ impl Trainer {
         run.check(matches!(start, Start::Resume), recipe_text)?;
         let given = match &start {
             Start::Fresh => None,
-            Start::Init(model) => Some(model.clone()),
+            Start::Init(model) => Some(ModelDir::clone(model)),
             Start::Resume => Some(run.model()?),
         };
         let dataset = Dataset::load(&config, given.as_ref().map(|model| model.tokens.clone()))?;
