@@ -155,7 +155,7 @@ fn a_file_without_permission_is_named() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("locked.wav");
     write_tone(&path, mono16());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("permissions");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("permissions");
     if std::fs::File::open(&path).is_ok() {
         eprintln!("skipped: this user may read every file");
         return;

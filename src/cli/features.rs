@@ -1,8 +1,8 @@
 //! `eddy features`: what the network sees of a recording, as NumPy float32 `[T, D]`.
 
 use crate::audio::{self, AudioSource};
-use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
 use crate::error::write_atomically;
+use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
 use crate::{Error, Frames, ModelDir, Stage};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
