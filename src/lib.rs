@@ -1,4 +1,28 @@
 //! eddy: a streaming speech recogniser built on latency-controlled bidirectional recurrent networks with CTC.
+//!
+//! ```text
+//! AudioSource -> FrontEnd( Resampler -> Framer -> Mfcc -> Cmvn ) -> Encoder -> Decoder -> Endpointer -> Event
+//!  samples        samples 16 kHz     frames     features [T, D]     log-probs   tokens     segments     words, times
+//! ```
+//!
+//! Transcribing, evaluating and training all enter at the same [`frontend::FrontEnd`] and the same network. A
+//! `Recognizer` is a loaded model, shared and immutable; a `Session` is one stream's data. `examples/` shows both a
+//! whole file and a stream in under 40 lines.
+//!
+//! Modules are layered; each uses only those of its own layer and below (`tests/layering.rs`):
+//!
+//! | Layer | Modules |
+//! |-|-|
+//! | 0 | errors, [`Stage`] (the streaming protocol), [`Frames`] |
+//! | 1 | [`audio`]: WAV, FLAC, Ogg Opus, microphone, rate conversion |
+//! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
+//! | 3 | [`text`]: tokens, normaliser |
+//! | 4 | [`ctc`], [`metrics`], [`ModelDir`]: decoding, error counts, a model's facts |
+//! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
+//! | 6 | `recognizer`: sessions, endpoints, words with times |
+//! | 7 | `pipeline`, `output`: lists of files, lines of text and JSON |
+//! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation |
+//! | 9 | [`cli`]: the command line |
 
 pub mod audio;
 pub mod cli;

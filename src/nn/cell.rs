@@ -3,6 +3,10 @@
 //! Layer 5. The weights are owned here and handed to LibTorch's fused kernels one direction at a time, because a stacked
 //! call cannot return the forward state at the end of a chunk. Layouts are LibTorch's: gates stacked along the rows of
 //! `weight_ih [G*H, I]` and `weight_hh [G*H, H]`, in the order i f g o (LSTM) and r z n (GRU), with two biases.
+//!
+//! Sources: Elman 1990; Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014. The GRU
+//! is LibTorch's: `n = tanh(W_in x + b_in + r * (W_hn h + b_hn))`, the reset gate after the recurrent product, where Cho
+//! et al. apply it to `h` before: `n = tanh(W_in x + W_hn (r * h))`. `h' = (1 - z) * n + z * h` is the same in both.
 
 use crate::error::Result;
 use crate::model_dir::CellKind;
