@@ -2,20 +2,22 @@
 //!
 //! Layer 0: used by everything, uses nothing.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What can go wrong in the library.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to read or write a file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
+        /// What the operating system said. (Not a `source`: the message holds it already.)
+        error: std::io::Error,
     },
     /// A recording that cannot be read: empty, not audio, a format that is not supported, broken samples.
     #[error("{}: {reason}", path.display())]
@@ -77,8 +79,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An I/O error at `path`.
-    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Error::Io { path: path.as_ref().to_path_buf(), source }
+    pub fn io(path: impl AsRef<Path>, error: std::io::Error) -> Self {
+        Error::Io { path: path.as_ref().to_path_buf(), error }
     }
 
     /// A recording that cannot be used.
@@ -110,27 +112,41 @@ impl From<tch::TchError> for Error {
 }
 
 /// Writes a whole file under a temporary name in the same directory and renames it, so that a reader sees the old file
-/// or the new one and never a part.
+/// or the new one and never a part. After a failure nothing is left behind.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
     let write = || {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = readable_by_all().tempfile_in(directory)?;
+        let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
     };
-    write().map_err(|error| Error::io(path, error))
+    write().map_err(|error| {
+        // Gone already, or nothing can be done about it.
+        let _ = std::fs::remove_file(&temporary);
+        Error::io(path, error)
+    })
 }
 
-/// Temporary files with the permissions of an ordinary new file (the umask applies), not for the owner alone.
-fn readable_by_all() -> tempfile::Builder<'static, 'static> {
-    #[allow(unused_mut)]
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_nothing_and_names_the_file_once() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).expect("directory in the way");
+        let message = write_atomically(&path, b"x").expect_err("a directory").to_string();
+        assert_eq!(message.matches("taken").count(), 1, "{message}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1);
+        write_atomically(&folder.path().join("new"), b"x").expect("written");
+        assert_eq!(std::fs::read(folder.path().join("new")).expect("read"), b"x");
+    }
 }
