@@ -133,6 +133,33 @@ fn what_cannot_be_read_is_refused_with_the_file_and_the_way_out() {
 }
 
 #[test]
+fn ogg_with_another_codec_is_named() {
+    // A whole Ogg page with the identification header of Vorbis: 1 channel, 16 kHz.
+    let mut header = b"\x01vorbis\0\0\0\0\x01".to_vec();
+    header.extend(16000u32.to_le_bytes());
+    header.extend([0; 12]);
+    header.extend([0xb8, 1]);
+    let mut page = b"OggS\0\x02".to_vec();
+    page.extend([0; 8]);
+    page.extend([7, 0, 0, 0, 0, 0, 0, 0]);
+    page.extend([0; 4]);
+    page.extend([1, header.len() as u8]);
+    page.extend(header);
+    let crc = page.iter().fold(0u32, |crc, byte| {
+        (0..8).fold(
+            crc ^ (u32::from(*byte) << 24),
+            |crc, _| if crc >> 31 == 1 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 },
+        )
+    });
+    page[22..26].copy_from_slice(&crc.to_le_bytes());
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("x.ogg");
+    std::fs::write(&path, page).expect("write");
+    let message = refusal(&path);
+    assert!(message.starts_with(&path.display().to_string()), "{message}");
+}
+
+#[test]
 fn nan_and_infinity_are_refused_with_their_place() {
     let folder = tempfile::tempdir().expect("folder");
     for bad in [f32::NAN, f32::INFINITY] {

@@ -117,11 +117,9 @@ impl FileSource {
         let sample_rate = parameters.sample_rate.filter(|&rate| rate > 0);
         let sample_rate =
             sample_rate.ok_or_else(|| Error::audio(path, "states no sample rate: the header is damaged"))?;
-        let decoder = codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|error| {
-            Error::audio(
-                path,
-                format!("its codec is not supported ({error}): convert it, for example `ffmpeg -i IN OUT.wav`"),
-            )
+        let decoder = codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|_| {
+            let reason = "is Ogg, but not Opus (Vorbis, Speex and others are not supported): convert it, for example `ffmpeg -i IN OUT.wav`";
+            Error::audio(path, reason)
         })?;
         Ok(FileSource {
             path: path.to_path_buf(),

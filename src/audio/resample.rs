@@ -11,6 +11,10 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 /// Blocks a second: a block is also the length of the anti-aliasing filter, about 20 ms.
 const BLOCKS_PER_SECOND: u32 = 48;
 
+/// Output is rounded to 16 bits, as a recording at the new rate would be. Unrounded, the band above the old Nyquist
+/// frequency would be emptier than in any recording, and its log energies far from all that a model was trained on.
+const GRID: f32 = 32768.0;
+
 /// Streaming rate conversion: output sample `i` is at input time `i * from / to`, and `n` samples give
 /// `round(n * to / from)`.
 pub struct Resampler {
@@ -70,7 +74,7 @@ impl Resampler {
         let (_, written) = converter.process_into_buffer(&input, &mut output, None).map_err(|e| shape(&e))?;
         let drop = self.skip.min(written);
         self.skip -= drop;
-        out.extend_from_slice(&self.block[drop..written]);
+        out.extend(self.block[drop..written].iter().map(|sample| (sample * GRID).round() / GRID));
         self.written += (written - drop) as u64;
         self.pending.clear();
         Ok(())

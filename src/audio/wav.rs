@@ -130,7 +130,7 @@ pub(super) fn mono(interleaved: &[f32], channels: usize) -> Vec<f32> {
 
 fn unreadable(path: &Path, error: &hound::Error) -> Error {
     match error {
-        hound::Error::Unsupported => Error::audio(
+        hound::Error::Unsupported | hound::Error::TooWide => Error::audio(
             path,
             "this kind of WAV (compressed, or 64-bit float) is not supported: convert it, for example `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`",
         ),

@@ -143,8 +143,14 @@ impl Batches {
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
+    /// The next batch; an error where the thread died before its last one.
     fn next(&mut self) -> Option<Result<Batch>> {
-        self.receiver.as_ref()?.recv().ok()
+        if let Ok(batch) = self.receiver.as_ref()?.recv() {
+            return Some(batch);
+        }
+        self.receiver = None;
+        let ended = self.thread.take()?.join();
+        ended.err().map(|_| Err(Error::Shape("the features thread panicked: see the message above".to_string())))
     }
 }
 

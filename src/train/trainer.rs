@@ -251,30 +251,38 @@ impl Trainer {
         weights::write(&averaged, &self.run.epoch(epoch), None)?;
         let dev = self.dev(&averaged)?;
         let wer = dev.words.rate();
-        if dev.utterances > 0 && self.progress.best.is_none_or(|(best, _)| wer < best) {
-            self.progress.best = Some((wer, epoch));
+        // Without a dev set the latest weights count as the best.
+        let unmeasured = dev.utterances == 0;
+        if unmeasured || self.progress.best.is_none_or(|(best, _)| wer < best) {
+            self.progress.best = Some((wer, epoch)).filter(|_| !unmeasured);
             weights::write(&averaged, &self.run.best(), None)?;
         }
         self.run.forget_epochs_before((epoch + 1).saturating_sub(self.config.train.keep_epochs as u64))?;
         let loss = self.progress.loss_sum / self.progress.losses.max(1) as f64;
         self.progress = Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, losses: 0, ..self.progress.clone() };
         self.save()?;
-        let minutes = self.progress.wall_seconds / 60.0;
+        let measured = |value: f64| (!unmeasured).then_some(value);
         let line = serde_json::json!({
-            "epoch": epoch, "step": self.progress.step, "train_loss": loss, "dev_wer": wer,
-            "dev_cer": dev.characters.rate(), "wall_seconds": self.progress.wall_seconds,
+            "epoch": epoch, "step": self.progress.step, "train_loss": loss, "dev_wer": measured(wer),
+            "dev_cer": measured(dev.characters.rate()), "wall_seconds": self.progress.wall_seconds,
             "audio_seconds": self.progress.audio_seconds, "skipped": self.progress.skipped,
         });
-        let best =
-            self.progress.best.map_or(String::new(), |(wer, at)| format!(", best {:.2} % (epoch {at})", 100.0 * wer));
-        let cer = 100.0 * dev.characters.rate();
-        report.epoch(
-            &line,
-            &format!(
-                "epoch {epoch}: loss {loss:.4}, dev WER {:.2} %, CER {cer:.2} %{best}, {minutes:.1} min",
-                100.0 * wer
+        report.epoch(&line, &self.epoch_text(epoch, loss, &dev))
+    }
+
+    /// An epoch in a line.
+    fn epoch_text(&self, epoch: u64, loss: f64, dev: &Evaluation) -> String {
+        let percent = |fraction: f64| format!("{:.2} %", 100.0 * fraction);
+        let errors = match self.progress.best {
+            Some((best, at)) => format!(
+                "dev WER {}, CER {}, best {} (epoch {at})",
+                percent(dev.words.rate()),
+                percent(dev.characters.rate()),
+                percent(best)
             ),
-        )
+            None => "no dev set".to_string(),
+        };
+        format!("epoch {epoch}: loss {loss:.4}, {errors}, {:.1} min", self.progress.wall_seconds / 60.0)
     }
 
     /// Dev errors of given weights.
