@@ -213,6 +213,14 @@ fn run_folders_and_recipes_that_do_not_fit_are_refused_with_the_way_out() {
     corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
     assert!(refused(&recipe, Start::Fresh).contains("go on with --resume"));
     assert!(refused(&recipe.replace("epochs = 1", "epochs = 2"), Start::Resume).contains("keeps its recipe"));
+    let config = std::fs::read(corpus.path("run/model.json")).expect("bytes");
+    std::fs::create_dir(corpus.path("shipped")).expect("folder");
+    std::fs::write(corpus.path("shipped/model.json"), &config).expect("write");
+    std::fs::write(corpus.path("shipped/model.safetensors"), "weights").expect("write");
+    let other = recipe.replace("hidden = 24", "hidden = 20");
+    let error = corpus.trainer(&other, "shipped", Start::Fresh).err().expect("refused").to_string();
+    assert!(error.contains("holds a model"), "{error}");
+    assert_eq!(std::fs::read(corpus.path("shipped/model.json")).expect("bytes"), config);
     let missing = recipe.replace("/train.jsonl", "/nothing.jsonl").replace("name = \"tones\"", "name = \"other\"");
     assert!(
         corpus.trainer(&missing, "other", Start::Fresh).err().expect("refused").to_string().contains("nothing.jsonl")
@@ -230,4 +238,25 @@ fn run_folders_and_recipes_that_do_not_fit_are_refused_with_the_way_out() {
     let bytes = std::fs::read(&last).expect("bytes");
     std::fs::write(&last, &bytes[..bytes.len() / 2]).expect("truncate");
     assert!(refused(&recipe, Start::Resume).contains("last.safetensors: not a whole safetensors file"));
+}
+
+/// Each recording alone just carries its labels; two in a row repeat a label where they meet and need more frames.
+#[test]
+fn recordings_too_short_to_be_joined_are_not_joined() {
+    let corpus = Corpus::new();
+    for name in ["a.wav", "b.wav"] {
+        let mut writer = WavWriter::create(&corpus.path(name), RATE).expect("writer");
+        writer.write(&[0.1; 520]).expect("samples");
+        writer.finish().expect("file");
+    }
+    corpus.write(
+        "train.jsonl",
+        "{\"audio\": \"a.wav\", \"text\": \"low low\"}\n{\"audio\": \"b.wav\", \"text\": \"low low\"}",
+    );
+    let recipe = corpus
+        .recipe(60, "")
+        .replace("[0.95, 1.05]", "[1, 1]")
+        .replace("join_probability = 0.2", "join_probability = 1");
+    let mut trainer = corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer");
+    trainer.run(&AtomicBool::new(false)).expect("training");
 }

@@ -91,7 +91,8 @@ fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha
     for place in 0..dataset.train.len() {
         let mut speech = vec![place];
         if rng.random::<f64>() < join {
-            speech.push(rng.random_range(0..dataset.train.len()));
+            let other = rng.random_range(0..dataset.train.len());
+            speech.extend(Some(other).filter(|&other| dataset.can_join(config, place, other)));
         }
         let seconds = speech.iter().map(|&place| dataset.train[place].samples as f64 / rate).sum();
         entries.push(Entry { speech, noise: None, index: entries.len() as u64, seconds });

@@ -82,7 +82,8 @@ pub fn load(path: &Path, parameters: &[(String, Tensor)], ema: &mut [Tensor], ad
                 target.copy_(&saved);
             }
         }
-        adam.restore(progress.step, &find).map_err(|error| Error::training(path, error.to_string()))
+        // Adam makes no step for a batch that is left out.
+        adam.restore(progress.step - progress.skipped, &find).map_err(|error| Error::training(path, error.to_string()))
     })?;
     Ok(progress)
 }
@@ -95,4 +96,54 @@ pub fn progress(path: &Path) -> Result<Progress> {
     let metadata = weights::read_metadata(path)?;
     let json = metadata.get(PROGRESS).ok_or_else(|| Error::training(path, "holds no progress: not a checkpoint"))?;
     serde_json::from_str(json).map_err(|error| Error::training(path, format!("progress of another version: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    fn parameter() -> Vec<(String, Tensor)> {
+        vec![("w".into(), Tensor::from_slice(&[1.0f32, -2.0]).view([1, 2]).set_requires_grad(true))]
+    }
+
+    fn descend(parameters: &[(String, Tensor)], adam: &mut Adam) {
+        adam.zero_gradients();
+        parameters[0].1.square().sum(Kind::Float).backward();
+        adam.step(0.1, 1.0);
+    }
+
+    #[test]
+    fn a_batch_that_was_left_out_does_not_change_what_a_resumed_training_does() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("last.safetensors");
+        let parameters = parameter();
+        let ema = vec![parameters[0].1.detach().copy()];
+        let mut adam = Adam::new(parameters.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(), 0.01);
+        descend(&parameters, &mut adam);
+        descend(&parameters, &mut adam);
+        // Three batches went by, one of them was left out: Adam made two steps.
+        let progress = Progress {
+            epoch: 0,
+            batch: 3,
+            step: 3,
+            loss_sum: 1.0,
+            losses: 2,
+            skipped: 1,
+            best: None,
+            audio_seconds: 0.0,
+            wall_seconds: 0.0,
+            seed: 1,
+            commit: None,
+            versions: String::new(),
+        };
+        save(&path, &progress, &parameters, &ema, &adam).expect("saved");
+        let resumed = parameter();
+        let mut average = vec![resumed[0].1.detach().copy()];
+        let mut other = Adam::new(resumed.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(), 0.01);
+        assert_eq!(load(&path, &resumed, &mut average, &mut other).expect("loaded"), progress);
+        descend(&parameters, &mut adam);
+        descend(&resumed, &mut other);
+        assert!(parameters[0].1.equal(&resumed[0].1), "{} is not {}", resumed[0].1, parameters[0].1);
+    }
 }

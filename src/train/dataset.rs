@@ -102,6 +102,14 @@ impl Dataset {
         Ok(Dataset { train, noise, dev, tokens, rate_hz: config.front_end.sample_rate_hz, preflight })
     }
 
+    /// Whether two training utterances in a row, without a pause, carry the labels of both: where they meet, a frame may
+    /// be missing that each has alone, and an equal label needs a blank more.
+    pub fn can_join(&self, config: &TrainConfig, first: usize, second: usize) -> bool {
+        let (first, second) = (&self.train[first], &self.train[second]);
+        let labels: Vec<i64> = first.labels.iter().chain(&second.labels).copied().collect();
+        fewest_output_frames(config, &[first.samples, second.samples]) >= min_input_len(&labels) as u64
+    }
+
     /// CMVN statistics of the training speech as it is.
     ///
     /// # Errors
@@ -177,15 +185,22 @@ impl Check<'_> {
 
     /// Output frames must carry the labels at the fastest speed too.
     fn check_length(&self, samples: usize, labels: &[i64]) -> Result<()> {
-        let front_end = &self.config.front_end;
-        let fastest = (samples as f64 / self.config.augment.speed[1]).floor() as u64;
-        let frames = num_frames(fastest, front_end.frame_length_samples(), front_end.frame_shift_samples());
-        let (has, must) = (frames.div_ceil(self.config.model.stacking as u64), min_input_len(labels).max(1) as u64);
+        let (has, must) = (fewest_output_frames(self.config, &[samples]), min_input_len(labels).max(1) as u64);
         if has < must {
             return Err(Error::Shape(format!("too short for its text: {has} output frames, must be at least {must}")));
         }
         Ok(())
     }
+}
+
+/// Output frames of recordings one after the other, lengths in samples, each at the recipe's fastest speed.
+fn fewest_output_frames(config: &TrainConfig, samples: &[usize]) -> u64 {
+    // Speeds are whole percents, see `change_speed`.
+    let fastest = (config.augment.speed[1] * 100.0).round() / 100.0;
+    let samples = samples.iter().map(|&samples| (samples as f64 / fastest).floor() as u64).sum();
+    let front_end = &config.front_end;
+    let frames = num_frames(samples, front_end.frame_length_samples(), front_end.frame_shift_samples());
+    frames.div_ceil(config.model.stacking as u64)
 }
 
 /// A whole recording at `rate_hz`. One that is cut short is refused: its text would not fit.

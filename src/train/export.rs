@@ -63,6 +63,10 @@ impl RunFolder {
                 let reason = "holds a training already: go on with --resume, or choose another folder with --run DIR";
                 return Err(Error::training(&self.path, reason));
             }
+            if self.path.join("model.safetensors").exists() {
+                let reason = "holds a model, which training would overwrite: choose another folder with --run DIR";
+                return Err(Error::training(&self.path, reason));
+            }
             return Ok(());
         }
         if !self.last().exists() {
