@@ -33,9 +33,29 @@ pub fn change_speed(samples: Vec<f32>, rate_hz: u32, recipe: &AugmentRecipe, rng
     if percent == 100 {
         return Ok(samples);
     }
-    let mut resampler = Resampler::new(rate_hz / 100 * percent, rate_hz / 100 * 100)?;
-    let mut out = Vec::with_capacity(samples.len() * 3 / 2);
-    resampler.push(&samples, &mut out)?;
+    resample(&samples, rate_hz / 100 * percent, rate_hz / 100 * 100)
+}
+
+/// Takes a share of the recordings through a random lower sample rate and back: what was above its Nyquist frequency is
+/// gone, so that bandwidth tells nothing about the words.
+///
+/// # Errors
+/// When a rate cannot be converted.
+pub fn limit_band(samples: Vec<f32>, rate_hz: u32, recipe: &AugmentRecipe, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
+    let rates = &recipe.band_limit_rates_hz;
+    if recipe.band_limit_probability == 0.0 || rng.random::<f64>() >= recipe.band_limit_probability {
+        return Ok(samples);
+    }
+    let lower = rates[rng.random_range(0..rates.len())];
+    let mut out = resample(&resample(&samples, rate_hz, lower)?, lower, rate_hz)?;
+    out.resize(samples.len(), 0.0);
+    Ok(out)
+}
+
+fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>> {
+    let mut resampler = Resampler::new(from_hz, to_hz)?;
+    let mut out = Vec::with_capacity((samples.len() as u64 * u64::from(to_hz) / u64::from(from_hz)) as usize + 1);
+    resampler.push(samples, &mut out)?;
     resampler.finish(&mut out)?;
     Ok(out)
 }
@@ -125,6 +145,18 @@ mod tests {
         let mut samples = vec![0.5; 10];
         change_gain(&mut samples, &recipe(), &mut rng);
         assert!((samples[0] - 0.25).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_limited_band_keeps_what_is_below_and_loses_what_is_above() {
+        let recipe = AugmentRecipe { band_limit_probability: 1.0, band_limit_rates_hz: vec![8000], ..recipe() };
+        for (hz, wanted) in [(1000.0, 0.5), (6000.0, 0.0)] {
+            let tone = (0..16000).map(|i| 0.5 * (i as f32 * hz * std::f32::consts::TAU / 16000.0).sin()).collect();
+            let out = limit_band(tone, 16000, &recipe, &mut generator(1, 0, 0)).expect("limited");
+            assert_eq!(out.len(), 16000);
+            let peak = out[2000..14000].iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+            assert!((peak - wanted).abs() < 0.01, "{hz} Hz: {peak}");
+        }
     }
 
     #[test]

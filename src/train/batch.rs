@@ -3,7 +3,7 @@
 //! Layer 8. Order and draws are functions of seed, epoch and place alone, so a training resumed in mid-epoch meets the
 //! same batches.
 
-use super::augment::{add_noise, change_gain, change_speed, generator, mask};
+use super::augment::{add_noise, change_gain, change_speed, generator, limit_band, mask};
 use super::dataset::{Dataset, Item};
 use super::recipe::TrainConfig;
 use crate::error::{Error, Result};
@@ -236,6 +236,6 @@ impl Maker {
             let clip = clips.get(place).map(|item| item.audio(rate)).transpose()?;
             add_noise(&mut samples, clip.as_ref().map(|clip| clip.as_slice()), recipe, rng);
         }
-        Ok(samples)
+        limit_band(samples, rate, recipe, rng)
     }
 }

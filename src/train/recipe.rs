@@ -151,6 +151,10 @@ pub struct AugmentRecipe {
     pub noise_probability: f64,
     /// Range of the signal-to-noise ratio in dB.
     pub snr_db: [f64; 2],
+    /// Share of utterances that lose what is above half a lower sample rate, as a telephone's do.
+    pub band_limit_probability: f64,
+    /// The lower sample rates, in Hz; one is drawn.
+    pub band_limit_rates_hz: Vec<u32>,
     /// Share of utterances that another one is joined to.
     pub join_probability: f64,
     /// Noise clips without words in an epoch, as a share of the utterances.
@@ -173,6 +177,8 @@ impl Default for AugmentRecipe {
             gain_db: [0.0, 0.0],
             noise_probability: 0.0,
             snr_db: [10.0, 30.0],
+            band_limit_probability: 0.0,
+            band_limit_rates_hz: vec![8000, 11025],
             join_probability: 0.0,
             wordless_share: 0.0,
             time_masks_per_second: 0.0,
@@ -221,6 +227,7 @@ impl TrainConfig {
             ("train.checkpoint_minutes", train.checkpoint_minutes, 0.0, 1e4),
             ("train.keep_epochs", train.keep_epochs as f64, 1.0, 1000.0),
             ("augment.noise_probability", augment.noise_probability, 0.0, 1.0),
+            ("augment.band_limit_probability", augment.band_limit_probability, 0.0, 1.0),
             ("augment.join_probability", augment.join_probability, 0.0, 1.0),
             ("augment.wordless_share", augment.wordless_share, 0.0, 1.0),
             ("augment.time_masks_per_second", augment.time_masks_per_second, 0.0, 20.0),
@@ -229,6 +236,11 @@ impl TrainConfig {
             if !(low..=high).contains(&value) {
                 return Err(Error::invalid(what, value, format!("{low}..={high}")));
             }
+        }
+        let fits = |rate: &u32| (4000..=192_000).contains(rate);
+        if augment.band_limit_rates_hz.is_empty() || !augment.band_limit_rates_hz.iter().all(fits) {
+            let rates = format!("{:?}", augment.band_limit_rates_hz);
+            return Err(Error::invalid("augment.band_limit_rates_hz", rates, "one rate or more within 4000..=192000"));
         }
         for (what, [from, to], low, high) in [
             ("augment.speed", augment.speed, 0.5, 2.0),
