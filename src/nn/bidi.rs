@@ -65,6 +65,12 @@ impl BidiLayer {
         BidiLayer { forward, backward }
     }
 
+    /// The layer with other weights.
+    pub(crate) fn with_weights(&self, change: &dyn Fn(&Tensor) -> Tensor) -> Self {
+        let backward = self.backward.as_ref().map(|cell| cell.with_weights(change));
+        BidiLayer { forward: self.forward.with_weights(change), backward }
+    }
+
     /// The cells with the names they have in the weights file.
     pub fn cells(&self) -> impl Iterator<Item = (&'static str, &Cell)> {
         std::iter::once(("forward", &self.forward)).chain(self.backward.as_ref().map(|cell| ("backward", cell)))

@@ -99,6 +99,11 @@ impl Cell {
         Cell { kind, hidden, weights: [weight_ih, weight_hh, bias_ih, bias_hh].map(leaf) }
     }
 
+    /// The cell with other weights.
+    pub(crate) fn with_weights(&self, change: &dyn Fn(&Tensor) -> Tensor) -> Self {
+        Cell { kind: self.kind, hidden: self.hidden, weights: self.weights.each_ref().map(change) }
+    }
+
     /// The parameters with their names, in a fixed order.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
         WEIGHT_NAMES.into_iter().zip(&self.weights)

@@ -7,6 +7,8 @@ use super::bidi::{BidiLayer, BlockLayout};
 use super::cell::CellState;
 use crate::error::{Error, Result};
 use crate::model_dir::{Direction, DirectionConfig, EncoderConfig};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 /// Whether dropout applies.
@@ -16,8 +18,10 @@ pub enum Mode {
     Infer,
     /// What the gradient needs is kept. Dropout with this probability on the input of every layer above the first and of the projection.
     Train {
-        /// Probability of a zero, in `0.0..1.0`.
+        /// Probability of a zero, in `0.0..1.0`, to the next 1/256.
         dropout: f64,
+        /// Seed of the draws: the same seed drops the same units.
+        seed: u64,
     },
 }
 
@@ -79,6 +83,28 @@ impl Encoder {
         let output_weight = output_weight.f_to_kind(kind)?.f_to_device(device)?.detach().set_requires_grad(true);
         let output_bias = Tensor::f_zeros([vocabulary], options)?.set_requires_grad(true);
         Ok(Encoder { config: config.clone(), layers, output_weight, output_bias, options })
+    }
+
+    /// The same network computing in another kind: its weights are casts of these, and their gradients flow back here.
+    ///
+    /// For a training step in bfloat16 with float32 master weights.
+    pub fn cast(&self, kind: Kind) -> Self {
+        self.with_weights((kind, self.options.1), &|weight| weight.to_kind(kind))
+    }
+
+    /// The same network on the same memory, with gradients of its own: for a thread of its own.
+    pub fn replica(&self) -> Self {
+        self.with_weights(self.options, &|weight| weight.detach().set_requires_grad(true))
+    }
+
+    fn with_weights(&self, options: (Kind, Device), change: &dyn Fn(&Tensor) -> Tensor) -> Self {
+        Encoder {
+            config: self.config.clone(),
+            layers: self.layers.iter().map(|layer| layer.with_weights(change)).collect(),
+            output_weight: change(&self.output_weight),
+            output_bias: change(&self.output_bias),
+            options,
+        }
     }
 
     /// The network's shape.
@@ -263,7 +289,7 @@ impl Encoder {
         let mut z = z.shallow_clone();
         let mut states = Vec::with_capacity(self.layers.len());
         for (index, (layer, state)) in self.layers.iter().zip(&state.layers).enumerate() {
-            let x = if index == 0 { z } else { dropped_out(z, mode) };
+            let x = if index == 0 { z } else { dropped_out(z, mode, index) };
             let (y, next) = layer.run(&x, layout, state, mode != Mode::Infer)?;
             z = y;
             states.push(next);
@@ -273,16 +299,29 @@ impl Encoder {
 
     /// `[T', B, H or 2 H]` -> log-probs `[T', B, V]`.
     fn project(&self, y: &Tensor, mode: Mode) -> Tensor {
-        let logits = dropped_out(y.shallow_clone(), mode).linear(&self.output_weight, Some(&self.output_bias));
-        logits.log_softmax(-1, None::<Kind>)
+        let y = dropped_out(y.shallow_clone(), mode, self.layers.len());
+        let logits = y.linear(&self.output_weight, Some(&self.output_bias));
+        // Sums over the vocabulary need more than bfloat16's eight bits.
+        let kind = if self.options.0 == Kind::Double { Kind::Double } else { Kind::Float };
+        logits.log_softmax(-1, kind)
     }
 }
 
-fn dropped_out(x: Tensor, mode: Mode) -> Tensor {
-    match mode {
-        Mode::Train { dropout } if dropout > 0.0 => x.dropout(dropout, true),
-        _ => x,
+/// Dropout from a generator of our own: LibTorch's is one for the process, and threads would race for its draws.
+fn dropped_out(x: Tensor, mode: Mode, place: usize) -> Tensor {
+    let Mode::Train { dropout, seed } = mode else {
+        return x;
+    };
+    let dropped = (256.0 * dropout).round().min(255.0);
+    if dropped == 0.0 {
+        return x;
     }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(place as u64);
+    let mut draws = vec![0u8; x.numel()];
+    rng.fill_bytes(&mut draws);
+    let kept = Tensor::from_slice(&draws).view_(x.size()).ge(dropped).to_kind(x.kind()).to_device(x.device());
+    x * (kept * (256.0 / (256.0 - dropped)))
 }
 
 fn ceil_div(a: i64, b: i64) -> i64 {

@@ -9,6 +9,12 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.98;
 const EPSILON: f64 = 1e-8;
 
+/// Euclidean norm of all gradients together; infinite or NaN when one of them is.
+pub fn norm(gradients: &[Tensor]) -> f64 {
+    let squares = gradients.iter().map(|gradient| gradient.square().sum(Kind::Double).double_value(&[]));
+    squares.sum::<f64>().sqrt()
+}
+
 /// Parameters with their two moments.
 #[derive(Debug)]
 pub struct Adam {
@@ -27,35 +33,16 @@ impl Adam {
         Adam { parameters, first, second, steps: 0, weight_decay }
     }
 
-    /// Forgets all gradients.
-    pub fn zero_gradients(&mut self) {
-        for (_, parameter) in &mut self.parameters {
-            parameter.zero_grad();
-        }
-    }
-
-    /// Euclidean norm of all gradients together; infinite or NaN when one of them is.
-    pub fn gradient_norm(&self) -> f64 {
-        let squares = self.parameters.iter().map(|(_, parameter)| {
-            let gradient = parameter.grad();
-            if gradient.defined() { gradient.square().sum(Kind::Double).double_value(&[]) } else { 0.0 }
-        });
-        squares.sum::<f64>().sqrt()
-    }
-
-    /// One step at `rate`, every gradient times `scale`. Vectors (biases) do not decay.
-    pub fn step(&mut self, rate: f64, scale: f64) {
+    /// One step at `rate`, every gradient (one a parameter, in their order) times `scale`. Vectors (biases) do not decay.
+    pub fn step(&mut self, gradients: &[Tensor], rate: f64, scale: f64) {
         self.steps += 1;
         let correct1 = 1.0 - BETA1.powi(self.steps as i32);
         let correct2 = 1.0 - BETA2.powi(self.steps as i32);
         tch::no_grad(|| {
-            for (((_, parameter), first), second) in
-                self.parameters.iter_mut().zip(&mut self.first).zip(&mut self.second)
+            let moments = self.first.iter_mut().zip(&mut self.second);
+            for (((_, parameter), gradient), (first, second)) in
+                self.parameters.iter_mut().zip(gradients).zip(moments)
             {
-                let gradient = parameter.grad();
-                if !gradient.defined() {
-                    continue;
-                }
                 let gradient = gradient * scale;
                 let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
                 let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
@@ -109,10 +96,9 @@ mod tests {
         let mut adam = Adam::new(vec![("w".into(), w.shallow_clone())], 0.0);
         let (mut m, mut v, mut wanted) = (0.0f64, 0.0f64, 1.0f64);
         for t in 1..=3 {
-            adam.zero_gradients();
-            w.square().sum(Kind::Double).backward();
-            assert!((adam.gradient_norm() - 2.0 * wanted.abs()).abs() < 1e-12);
-            adam.step(0.1, 1.0);
+            let gradients = Tensor::run_backward(&[w.square().sum(Kind::Double)], &[&w], false, false);
+            assert!((norm(&gradients) - 2.0 * wanted.abs()).abs() < 1e-12);
+            adam.step(&gradients, 0.1, 1.0);
             let g = 2.0 * wanted;
             m = 0.9 * m + 0.1 * g;
             v = 0.98 * v + 0.02 * g * g;
@@ -127,8 +113,8 @@ mod tests {
         let matrix = Tensor::ones([2, 2], options).set_requires_grad(true);
         let vector = Tensor::ones([2], options).set_requires_grad(true);
         let mut adam = Adam::new(vec![("m".into(), matrix.shallow_clone()), ("v".into(), vector.shallow_clone())], 0.5);
-        ((&matrix * 0.0).sum(Kind::Double) + (&vector * 0.0).sum(Kind::Double)).backward();
-        adam.step(0.1, 1.0);
+        let gradients = [matrix.zeros_like().detach(), vector.zeros_like().detach()];
+        adam.step(&gradients, 0.1, 1.0);
         assert!((matrix.double_value(&[0, 0]) - 0.95).abs() < 1e-12);
         assert!((vector.double_value(&[0]) - 1.0).abs() < 1e-12);
     }

@@ -53,6 +53,30 @@ pub struct Batch {
     pub seconds: f64,
 }
 
+impl Batch {
+    /// At most `parts` batches with every so-many-th row each, padded no longer than they need.
+    pub fn split(self, parts: usize) -> Vec<Batch> {
+        if parts <= 1 || self.lengths.len() <= 1 {
+            return vec![self];
+        }
+        let [_, longest, dim] = self.shape.map(|size| size as usize);
+        let part = |first: usize| {
+            let rows: Vec<usize> = (first..self.lengths.len()).step_by(parts).collect();
+            let frames = rows.iter().map(|&row| self.lengths[row] as usize).max().unwrap_or(0);
+            let row = |row: usize| &self.features[row * longest * dim..][..frames * dim];
+            Batch {
+                features: rows.iter().flat_map(|&index| row(index)).copied().collect(),
+                shape: [rows.len() as i64, frames as i64, dim as i64],
+                lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
+                labels: rows.iter().map(|&row| self.labels[row].clone()).collect(),
+                names: rows.iter().map(|&row| self.names[row].clone()).collect(),
+                seconds: self.seconds * rows.len() as f64 / self.lengths.len() as f64,
+            }
+        };
+        (0..parts.min(self.lengths.len())).map(part).collect()
+    }
+}
+
 /// The batches of an epoch in order. The first epoch goes from short to long (SortaGrad), later ones are shuffled.
 pub fn plan(dataset: &Dataset, config: &TrainConfig, epoch: u64) -> Vec<Vec<Entry>> {
     let mut rng = generator(config.train.seed, epoch, ORDER_STREAM);
@@ -83,21 +107,24 @@ pub fn plan(dataset: &Dataset, config: &TrainConfig, epoch: u64) -> Vec<Vec<Entr
     batches
 }
 
-/// Every utterance once, some joined to another, and the epoch's share of noise.
+/// Every utterance as often as its set's weight says, some joined to another, and the epoch's share of noise.
 fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha8Rng) -> Vec<Entry> {
     let rate = f64::from(dataset.rate_hz);
     let join = if epoch == 0 { 0.0 } else { config.augment.join_probability };
     let mut entries = Vec::new();
-    for place in 0..dataset.train.len() {
-        let mut speech = vec![place];
-        if rng.random::<f64>() < join {
-            let other = rng.random_range(0..dataset.train.len());
-            speech.extend(Some(other).filter(|&other| dataset.can_join(config, place, other)));
+    for (place, item) in dataset.train.iter().enumerate() {
+        let more = item.weight.fract() > 0.0 && rng.random::<f64>() < item.weight.fract();
+        for _ in 0..item.weight.trunc() as usize + usize::from(more) {
+            let mut speech = vec![place];
+            if rng.random::<f64>() < join {
+                let other = rng.random_range(0..dataset.train.len());
+                speech.extend(Some(other).filter(|&other| dataset.can_join(config, place, other)));
+            }
+            let seconds = speech.iter().map(|&place| dataset.train[place].samples as f64 / rate).sum();
+            entries.push(Entry { speech, noise: None, index: entries.len() as u64, seconds });
         }
-        let seconds = speech.iter().map(|&place| dataset.train[place].samples as f64 / rate).sum();
-        entries.push(Entry { speech, noise: None, index: entries.len() as u64, seconds });
     }
-    let wordless = (config.augment.wordless_share * dataset.train.len() as f64).round() as usize;
+    let wordless = (config.augment.wordless_share * entries.len() as f64).round() as usize;
     for _ in 0..if dataset.noise.is_empty() { 0 } else { wordless } {
         let place = rng.random_range(0..dataset.noise.len());
         let seconds = dataset.noise[place].samples as f64 / rate;

@@ -108,9 +108,8 @@ mod tests {
     }
 
     fn descend(parameters: &[(String, Tensor)], adam: &mut Adam) {
-        adam.zero_gradients();
-        parameters[0].1.square().sum(Kind::Float).backward();
-        adam.step(0.1, 1.0);
+        let loss = parameters[0].1.square().sum(Kind::Float);
+        adam.step(&Tensor::run_backward(&[loss], &[&parameters[0].1], false, false), 0.1, 1.0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Layer 8. Bad utterances are named, counted and left out before training starts, so that none spoils a step.
 
 use super::manifest::{Manifest, Utterance};
+use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
 use crate::audio::{self, Resampler, read_all};
 use crate::error::{Error, Result};
@@ -13,6 +14,7 @@ use crate::text::{TokenTable, normalize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A recording that passed the preflight.
 #[derive(Debug, Clone)]
@@ -23,6 +25,10 @@ pub struct Item {
     pub labels: Vec<i64>,
     /// Length in samples at the model's rate.
     pub samples: usize,
+    /// Passes an epoch.
+    pub weight: f64,
+    /// Place of its manifest in the recipe's list; for dev speakers of the training sets, one past the dev list.
+    pub set: usize,
     /// Decoded audio, while the cache has room.
     cached: Option<Arc<Vec<f32>>>,
 }
@@ -73,24 +79,31 @@ impl Dataset {
     /// When a manifest cannot be read or nothing is left to train on.
     pub fn load(config: &TrainConfig, tokens: Option<TokenTable>) -> Result<Self> {
         let mut preflight = Preflight::default();
-        let mut train = read_manifests(&config.data.train, &mut preflight)?;
+        let manifests: Vec<PathBuf> = config.data.train.iter().map(|set| set.manifest().to_path_buf()).collect();
+        let mut train = read_manifests(&manifests, &mut preflight)?;
         let mut dev = read_manifests(&config.data.dev, &mut preflight)?;
         let noise = read_manifests(&config.data.noise, &mut preflight)?;
         let held_out: HashSet<&str> = config.data.dev_speakers.iter().map(String::as_str).collect();
-        let is_dev = |utterance: &Utterance| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
-        dev.extend(train.iter().filter(|utterance| is_dev(utterance)).cloned());
-        train.retain(|utterance| !is_dev(utterance));
+        let is_dev = |(_, utterance): &Listed| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
+        let speakers = config.data.dev.len();
+        dev.extend(train.iter().filter(|listed| is_dev(listed)).map(|(_, utterance)| (speakers, utterance.clone())));
+        train.retain(|listed| !is_dev(listed));
         let excluded: HashSet<String> = config.data.exclude.iter().map(|text| normalize(text)).collect();
         let before = train.len();
-        train.retain(|utterance| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
+        train.retain(|(_, utterance)| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
         preflight.excluded = before - train.len();
         let tokens = match tokens {
             Some(tokens) => tokens,
             None => make_tokens(config, &train)?,
         };
-        let mut check = Check { config, tokens: &tokens, cache_left: config.data.cache_mb * (1 << 18), preflight };
-        let (train, dev, noise) = (check.items(train, true), check.items(dev, false), check.items(noise, false));
-        let preflight = check.preflight;
+        let cache_left = AtomicUsize::new(config.data.cache_mb * (1 << 18));
+        let total = train.len() + dev.len() + noise.len();
+        let check = Check { config, tokens: &tokens, cache_left, progress: Reading::new(total) };
+        let mut items = |listed, labelled| check.items(listed, labelled, &mut preflight.rejected);
+        let (mut train, dev, noise) = (items(train, true), items(dev, false), items(noise, false));
+        for item in &mut train {
+            item.weight = config.data.train[item.set].weight();
+        }
         if train.is_empty() {
             let first = preflight.rejected.first().map_or("no utterance", String::as_str);
             return Err(Error::invalid(
@@ -127,19 +140,22 @@ impl Dataset {
     }
 }
 
+/// An utterance with the place of its manifest in the list.
+type Listed = (usize, Utterance);
+
 /// All utterances of manifests relative to the corpus folder.
-fn read_manifests(paths: &[PathBuf], preflight: &mut Preflight) -> Result<Vec<Utterance>> {
+fn read_manifests(paths: &[PathBuf], preflight: &mut Preflight) -> Result<Vec<Listed>> {
     let mut all = Vec::new();
-    for path in paths {
+    for (set, path) in paths.iter().enumerate() {
         let manifest = Manifest::read(&corpus_folder().join(path))?;
         preflight.rejected.extend(manifest.rejected);
-        all.extend(manifest.utterances);
+        all.extend(manifest.utterances.into_iter().map(|utterance| (set, utterance)));
     }
     Ok(all)
 }
 
-fn make_tokens(config: &TrainConfig, train: &[Utterance]) -> Result<TokenTable> {
-    let texts = train.iter().filter_map(|utterance| utterance.text.as_deref());
+fn make_tokens(config: &TrainConfig, train: &[Listed]) -> Result<TokenTable> {
+    let texts = train.iter().filter_map(|(_, utterance)| utterance.text.as_deref());
     match config.model.tokens {
         TokenRecipe::Characters => TokenTable::characters(texts),
         TokenRecipe::Words(min_count) => TokenTable::words(texts, min_count),
@@ -151,36 +167,56 @@ struct Check<'a> {
     config: &'a TrainConfig,
     tokens: &'a TokenTable,
     /// Samples that the cache still has room for.
-    cache_left: usize,
-    preflight: Preflight,
+    cache_left: AtomicUsize,
+    progress: Reading,
 }
 
 impl Check<'_> {
-    fn items(&mut self, utterances: Vec<Utterance>, labelled: bool) -> Vec<Item> {
-        let mut items = Vec::new();
-        for utterance in utterances {
-            let path = utterance.audio.clone();
-            match self.item(utterance, labelled) {
+    /// The good ones, in order; decoding is spread over all cores.
+    fn items(&self, listed: Vec<Listed>, labelled: bool, rejected: &mut Vec<String>) -> Vec<Item> {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let work = |(set, utterance): Listed| {
+            let path = utterance.audio.display().to_string();
+            let item = self.item(utterance, set, labelled).map_err(|error| {
+                let error = error.to_string();
+                if error.contains(&path) { error } else { format!("{path}: {error}") }
+            });
+            self.progress.one_more();
+            item
+        };
+        let (work, mut rest, mut parts) = (&work, listed.into_iter(), Vec::new());
+        let size = rest.len().div_ceil(threads).max(1);
+        for _ in 0..threads {
+            parts.push(rest.by_ref().take(size).collect::<Vec<_>>());
+        }
+        let outcomes: Vec<Result<Item, String>> = std::thread::scope(|scope| {
+            let spawn = |part: Vec<Listed>| scope.spawn(move || part.into_iter().map(work).collect::<Vec<_>>());
+            let threads: Vec<_> = parts.into_iter().map(spawn).collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut items = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            match outcome {
                 Ok(item) => items.push(item),
-                Err(error) => {
-                    let (error, path) = (error.to_string(), path.display().to_string());
-                    let named = if error.contains(&path) { error } else { format!("{path}: {error}") };
-                    self.preflight.rejected.push(named);
-                }
+                Err(reason) => rejected.push(reason),
             }
         }
         items
     }
 
-    fn item(&mut self, utterance: Utterance, labelled: bool) -> Result<Item> {
+    fn item(&self, utterance: Utterance, set: usize, labelled: bool) -> Result<Item> {
         let text = utterance.text.as_deref().filter(|_| labelled).unwrap_or("");
         let labels = self.tokens.encode(text)?;
         let samples = decode(&utterance.audio, self.config.front_end.sample_rate_hz)?;
         self.check_length(samples.len(), &labels)?;
         let length = samples.len();
-        let keep = length <= self.cache_left;
-        self.cache_left -= if keep { length } else { 0 };
-        Ok(Item { utterance, labels, samples: length, cached: keep.then(|| Arc::new(samples)) })
+        let take = |left: usize| left.checked_sub(length);
+        let keep = self.cache_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        let cached = keep.then(|| Arc::new(samples));
+        Ok(Item { utterance, labels, samples: length, weight: 1.0, set, cached })
     }
 
     /// Output frames must carry the labels at the fastest speed too.

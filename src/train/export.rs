@@ -181,7 +181,7 @@ fn mean(files: &[PathBuf]) -> Result<Vec<(String, Tensor)>> {
 fn card_text(folder: &RunFolder, model: &ModelDir, choice: Choice) -> Result<String> {
     let progress = checkpoint::progress(&folder.last())?;
     let recipe = TrainConfig::load(&folder.recipe())?;
-    let sources: Vec<String> = recipe.data.train.iter().map(|path| format!("`{}`", path.display())).collect();
+    let sources: Vec<String> = recipe.data.train.iter().map(|set| format!("`{}`", set.manifest().display())).collect();
     let latencies = model.config.directions().into_iter().map(|direction| match model.config.latency_ms(direction) {
         Some(ms) => format!("{ms} ms"),
         None => "whole recording".to_string(),

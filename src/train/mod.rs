@@ -13,6 +13,7 @@ mod export;
 mod manifest;
 mod progress;
 mod recipe;
+mod replica;
 mod schedule;
 mod trainer;
 
@@ -20,6 +21,7 @@ pub use evaluate::{Evaluation, Scored, evaluate};
 pub use export::{Choice, export};
 pub use manifest::{Manifest, Utterance};
 pub use recipe::{
-    AugmentRecipe, CORPUS_VARIABLE, DataRecipe, ModelRecipe, OptimizerRecipe, TokenRecipe, TrainConfig, corpus_folder,
+    AugmentRecipe, CORPUS_VARIABLE, DataRecipe, ModelRecipe, OptimizerRecipe, Precision, TokenRecipe, TrainConfig,
+    TrainSet, WeightedSet, corpus_folder,
 };
 pub use trainer::{Start, Trainer};

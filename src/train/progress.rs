@@ -7,10 +7,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Time between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+/// Time between lines while recordings are read.
+const READING_EVERY: Duration = Duration::from_secs(10);
 
 /// One step's figures.
 #[derive(Debug, Clone, Copy)]
@@ -83,5 +87,30 @@ impl Report {
 
     fn write(&mut self, line: &serde_json::Value) -> Result<()> {
         writeln!(self.metrics, "{line}").map_err(|error| Error::io(&self.path, error))
+    }
+}
+
+/// Tells how many recordings have been read, from whichever thread reads.
+pub(super) struct Reading {
+    total: usize,
+    done: AtomicUsize,
+    last_line: Mutex<Instant>,
+}
+
+impl Reading {
+    /// Of `total` recordings.
+    pub fn new(total: usize) -> Self {
+        Reading { total, done: AtomicUsize::new(0), last_line: Mutex::new(Instant::now()) }
+    }
+
+    /// One was read.
+    pub fn one_more(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Ok(mut last) = self.last_line.try_lock()
+            && last.elapsed() >= READING_EVERY
+        {
+            *last = Instant::now();
+            eprintln!("{done} of {} recordings read", self.total);
+        }
     }
 }

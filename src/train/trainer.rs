@@ -3,7 +3,7 @@
 //! Layer 8. Law 6: a training stopped at any step and resumed gives the same weights, bit for bit, on the CPU with the
 //! same number of threads.
 
-use super::adam::Adam;
+use super::adam::{Adam, norm};
 use super::augment::generator;
 use super::batch::{Batch, Batches, plan};
 use super::checkpoint::{self, Progress};
@@ -12,11 +12,12 @@ use super::evaluate::{Evaluation, evaluate};
 use super::export::RunFolder;
 use super::progress::{Report, StepFigures};
 use super::recipe::TrainConfig;
+use super::replica::{Replicas, StepGradient, StepSettings};
 use super::schedule::Schedule;
 use crate::audio::{AudioSource, SampleSource};
 use crate::error::{Error, Result};
 use crate::model_dir::{Direction, EncoderConfig, MODEL_FORMAT, ModelConfig, ModelDir};
-use crate::nn::{Encoder, Mode, ctc_loss, weights};
+use crate::nn::{Encoder, weights};
 use crate::recognizer::{Recognizer, RecognizerConfig};
 use rand::RngExt;
 use std::path::Path;
@@ -47,7 +48,7 @@ pub struct Trainer {
     dataset: Arc<Dataset>,
     run: RunFolder,
     model: ModelDir,
-    encoder: Encoder,
+    replicas: Replicas,
     parameters: Vec<(String, Tensor)>,
     /// Moving average of the parameters.
     ema: Vec<Tensor>,
@@ -90,6 +91,8 @@ impl Trainer {
             run.create(recipe_text, &model)?;
             fresh_progress(config.train.seed)
         };
+        let count = if device == Device::Cpu { tch::get_num_threads().max(1) as usize } else { 1 };
+        let replicas = Replicas::start(&encoder, count)?;
         let total_steps = (0..config.train.epochs).map(|epoch| plan(&dataset, &config, epoch).len() as u64).sum();
         let schedule = Schedule::new(&config.train, total_steps);
         let wall_before = progress.wall_seconds;
@@ -98,7 +101,7 @@ impl Trainer {
             dataset: Arc::new(dataset),
             run,
             model,
-            encoder,
+            replicas,
             parameters,
             ema,
             adam,
@@ -163,10 +166,11 @@ impl Trainer {
         let (mut seconds, mut steps) = (0.0, 0u64);
         for batch in batches {
             let batch = batch?;
-            let norm = self.step(&batch, report)?;
+            let length = batch.seconds;
+            let norm = self.step(batch, report)?;
             self.progress.batch += 1;
-            self.progress.audio_seconds += batch.seconds;
-            seconds += batch.seconds;
+            self.progress.audio_seconds += length;
+            seconds += length;
             steps += 1;
             let elapsed = started.elapsed().as_secs_f64();
             report.step(StepFigures {
@@ -192,32 +196,29 @@ impl Trainer {
     }
 
     /// One step; the gradient's norm before clipping. A batch whose loss or gradient is not finite is named and left out.
-    fn step(&mut self, batch: &Batch, report: &Report) -> Result<f64> {
+    fn step(&mut self, batch: Batch, report: &Report) -> Result<f64> {
         let step = self.progress.step;
-        let seed = self.config.train.seed;
-        tch::manual_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step) as i64);
-        let direction = self.direction(step);
-        let x = Tensor::from_slice(&batch.features).view(batch.shape).to_device(self.device);
-        let mode = Mode::Train { dropout: self.config.train.dropout };
-        self.adam.zero_gradients();
-        let (log_probs, lengths) = self.encoder.forward(&x, &batch.lengths, direction, mode)?;
+        let recipe = &self.config.train;
         let labels = batch.labels.iter().map(Vec::len).sum::<usize>() + batch.labels.len();
-        let loss = ctc_loss(&log_probs, &lengths, &batch.labels)?.sum(Kind::Float) / labels as f64;
-        let value = loss.double_value(&[]);
-        loss.backward();
-        let norm = self.adam.gradient_norm();
-        if value.is_finite() && norm.is_finite() {
-            let scale = (self.config.train.clip_norm / norm.max(1e-12)).min(1.0);
-            self.adam.step(self.schedule.rate(step), scale);
+        let settings = StepSettings {
+            direction: self.direction(step),
+            dropout: recipe.dropout,
+            precision: recipe.precision,
+            seed: recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step),
+            divisor: labels as f64,
+        };
+        let names = batch.names.join(", ");
+        let StepGradient { loss, gradients } = self.replicas.step(batch, settings)?;
+        let norm = norm(&gradients);
+        if loss.is_finite() && norm.is_finite() {
+            let scale = (recipe.clip_norm / norm.max(1e-12)).min(1.0);
+            self.adam.step(&gradients, self.schedule.rate(step), scale);
             self.average(step);
-            self.progress.loss_sum += value;
+            self.progress.loss_sum += loss;
             self.progress.losses += 1;
         } else {
             self.progress.skipped += 1;
-            report.tell(&format!(
-                "step {step}: loss {value}, gradient norm {norm}; left out: {}",
-                batch.names.join(", ")
-            ));
+            report.tell(&format!("step {step}: loss {loss}, gradient norm {norm}; left out: {names}"));
         }
         self.progress.step += 1;
         Ok(norm)

@@ -1,0 +1,206 @@
+//! Replicas of the network, one a thread: each computes the gradient of its rows of a batch with one LibTorch thread.
+//!
+//! Layer 8. Small recurrent steps gain little from several LibTorch threads; rows side by side gain almost all. The
+//! replicas' weights are the master's memory, which changes only between steps. Gradients are added up in the replicas'
+//! order, so a step depends on their number and on nothing else of the machine.
+
+use super::batch::Batch;
+use super::recipe::Precision;
+use crate::error::{Error, Result};
+use crate::model_dir::Direction;
+use crate::nn::{Encoder, Mode, ctc_loss};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::thread::JoinHandle;
+use tch::{Kind, Tensor};
+
+/// What all rows of a step share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepSettings {
+    pub direction: Direction,
+    pub dropout: f64,
+    pub precision: Precision,
+    /// Of the step's draws; each replica derives its own.
+    pub seed: u64,
+    /// What the sum of all rows' losses is divided by.
+    pub divisor: f64,
+}
+
+/// A step's loss and the gradient of every parameter, in the encoder's order.
+pub(super) struct StepGradient {
+    pub loss: f64,
+    pub gradients: Vec<Tensor>,
+}
+
+struct Replica {
+    jobs: Option<Sender<(Batch, StepSettings)>>,
+    results: Receiver<Result<StepGradient>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The running replicas.
+pub(super) struct Replicas {
+    replicas: Vec<Replica>,
+}
+
+impl Replicas {
+    /// Starts `count` of them (at least one) on the memory of `master`'s weights.
+    pub fn start(master: &Encoder, count: usize) -> Result<Self> {
+        let threads = if count > 1 { 1 } else { tch::get_num_threads() };
+        let replicas = (0..count.max(1)).map(|index| Replica::start(master.replica(), index, threads));
+        Ok(Replicas { replicas: replicas.collect::<Result<_>>()? })
+    }
+
+    /// Loss and gradient of a batch.
+    pub fn step(&self, batch: Batch, settings: StepSettings) -> Result<StepGradient> {
+        let parts = batch.split(self.replicas.len());
+        let busy = parts.len();
+        for (replica, part) in self.replicas.iter().zip(parts) {
+            let jobs = replica.jobs.as_ref().ok_or_else(dead)?;
+            jobs.send((part, settings)).map_err(|_| dead())?;
+        }
+        let mut results = self.replicas[..busy].iter().map(|replica| replica.results.recv().map_err(|_| dead())?);
+        let mut total = results.next().ok_or_else(dead)??;
+        for part in results {
+            let part = part?;
+            total.loss += part.loss;
+            for (sum, gradient) in total.gradients.iter_mut().zip(&part.gradients) {
+                let _ = sum.g_add_(gradient);
+            }
+        }
+        Ok(total)
+    }
+}
+
+fn dead() -> Error {
+    Error::Shape("a training thread panicked: see the message above".to_string())
+}
+
+impl Replica {
+    fn start(encoder: Encoder, index: usize, threads: i32) -> Result<Self> {
+        let (jobs, inbox) = bounded::<(Batch, StepSettings)>(1);
+        let (outbox, results) = bounded(1);
+        let work = move || {
+            // LibTorch's number is one a thread.
+            tch::set_num_threads(threads);
+            for (batch, settings) in inbox {
+                let seed = settings.seed.wrapping_add((index as u64) << 48);
+                if outbox.send(gradient(&encoder, &batch, &StepSettings { seed, ..settings })).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("replica {index}")).spawn(work);
+        let thread = thread.map_err(|error| Error::io("a training thread", error))?;
+        Ok(Replica { jobs: Some(jobs), results, thread: Some(thread) })
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been printed; there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Forward, CTC and backward of some rows.
+fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result<StepGradient> {
+    let parameters = encoder.parameters();
+    for (_, parameter) in &parameters {
+        parameter.shallow_clone().zero_grad();
+    }
+    let (kind, device) = encoder.options();
+    let x = Tensor::from_slice(&batch.features).view(batch.shape).to_device(device);
+    let mode = Mode::Train { dropout: settings.dropout, seed: settings.seed };
+    let (log_probs, lengths) = match settings.precision {
+        Precision::Float32 => encoder.forward(&x.to_kind(kind), &batch.lengths, settings.direction, mode)?,
+        Precision::Bfloat16 => {
+            let cast = encoder.cast(Kind::BFloat16);
+            cast.forward(&x.to_kind(Kind::BFloat16), &batch.lengths, settings.direction, mode)?
+        }
+    };
+    let loss = ctc_loss(&log_probs, &lengths, &batch.labels)?.sum(Kind::Float) / settings.divisor;
+    loss.backward();
+    let gradients = parameters.iter().map(|(_, parameter)| {
+        let gradient = parameter.grad();
+        if gradient.defined() { gradient } else { parameter.zeros_like().detach() }
+    });
+    Ok(StepGradient { loss: loss.double_value(&[]), gradients: gradients.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model_dir::{CellKind, DirectionConfig, EncoderConfig, Grid};
+    use tch::Device;
+
+    const GRID: Grid = Grid { chunk: 6, look_ahead: 4 };
+
+    fn encoder() -> Encoder {
+        let config = EncoderConfig {
+            input_dim: 3,
+            stacking: 2,
+            cell: CellKind::Lstm,
+            layers: 2,
+            hidden: 5,
+            direction: DirectionConfig::LatencyControlled(vec![GRID]),
+            vocabulary: 4,
+        };
+        Encoder::new(&config, 3, Kind::Double, Device::Cpu).expect("encoder")
+    }
+
+    /// Three rows of different lengths.
+    fn batch() -> Batch {
+        let lengths = vec![25i64, 18, 12];
+        let value = |i: usize| ((i * 7919) % 97) as f32 / 50.0 - 1.0;
+        Batch {
+            features: (0..3 * 25 * 3).map(value).collect(),
+            shape: [3, 25, 3],
+            lengths,
+            labels: vec![vec![1, 2, 2], vec![3], vec![]],
+            names: vec!["a".into(), "b".into(), "c".into()],
+            seconds: 0.55,
+        }
+    }
+
+    fn step(count: usize, precision: Precision) -> StepGradient {
+        let direction = Direction::LatencyControlled(GRID);
+        let settings = StepSettings { direction, dropout: 0.0, precision, seed: 1, divisor: 7.0 };
+        Replicas::start(&encoder(), count).expect("replicas").step(batch(), settings).expect("step")
+    }
+
+    fn worst(a: &StepGradient, b: &StepGradient) -> f64 {
+        let difference = |(a, b): (&Tensor, &Tensor)| (a - b).abs().max().double_value(&[]);
+        a.gradients.iter().zip(&b.gradients).map(difference).fold((a.loss - b.loss).abs(), f64::max)
+    }
+
+    #[test]
+    fn replicas_give_the_gradient_of_the_whole_batch() {
+        let whole = step(1, Precision::Float32);
+        assert!(whole.gradients.iter().any(|gradient| gradient.abs().max().double_value(&[]) > 1e-3));
+        for count in [2, 3, 5] {
+            let parts = step(count, Precision::Float32);
+            assert!(worst(&whole, &parts) < 1e-12, "{count} replicas: {}", worst(&whole, &parts));
+        }
+    }
+
+    #[test]
+    fn bfloat16_gives_nearly_the_same_gradient() {
+        let (exact, rough) = (step(1, Precision::Float32), step(1, Precision::Bfloat16));
+        let largest = exact.gradients.iter().map(|g| g.abs().max().double_value(&[])).fold(0.0, f64::max);
+        let difference = worst(&exact, &rough) / largest;
+        assert!(difference > 0.0 && difference < 0.05, "{difference}");
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fit_is_an_error_and_the_replica_goes_on() {
+        let replicas = Replicas::start(&encoder(), 2).expect("replicas");
+        let direction = Direction::LatencyControlled(GRID);
+        let settings = StepSettings { direction, dropout: 0.0, precision: Precision::Float32, seed: 1, divisor: 7.0 };
+        let labels = vec![vec![1, 2, 2], vec![9], vec![]];
+        assert!(replicas.step(Batch { labels, ..batch() }, settings).is_err());
+        assert!(replicas.step(batch(), settings).is_ok());
+    }
+}
