@@ -15,8 +15,16 @@ use tch::{Kind, Tensor};
 /// When the file cannot be read, is truncated, lacks or adds a tensor, or a tensor has another shape or holds NaN or
 /// infinity; the message names the file and the tensor, and the encoder is left as it was.
 pub fn load(encoder: &Encoder, path: &Path) -> Result<()> {
-    let tensors: HashMap<String, Tensor> = read(path)?.into_iter().collect();
-    let parameters = encoder.parameters();
+    load_some(encoder, path, &|_| true)
+}
+
+/// As [`load`], but only the tensors that `chosen` names are compared and loaded; the others stay as they are.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_some(encoder: &Encoder, path: &Path, chosen: &dyn Fn(&str) -> bool) -> Result<()> {
+    let tensors: HashMap<String, Tensor> = read(path)?.into_iter().filter(|(name, _)| chosen(name)).collect();
+    let parameters: Vec<_> = encoder.parameters().into_iter().filter(|(name, _)| chosen(name)).collect();
     let wanted: BTreeSet<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
     let found: BTreeSet<&str> = tensors.keys().map(String::as_str).collect();
     if let Some(name) = wanted.difference(&found).next() {

@@ -9,10 +9,9 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.98;
 const EPSILON: f64 = 1e-8;
 
-/// Euclidean norm of all gradients together; infinite or NaN when one of them is.
-pub fn norm(gradients: &[Tensor]) -> f64 {
-    let squares = gradients.iter().map(|gradient| gradient.square().sum(Kind::Double).double_value(&[]));
-    squares.sum::<f64>().sqrt()
+/// Sum of squares of each gradient; infinite or NaN where the gradient is.
+pub fn squares(gradients: &[Tensor]) -> Vec<f64> {
+    gradients.iter().map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).collect()
 }
 
 /// Parameters with their two moments.
@@ -40,17 +39,17 @@ impl Adam {
         let correct2 = 1.0 - BETA2.powi(self.steps as i32);
         tch::no_grad(|| {
             let moments = self.first.iter_mut().zip(&mut self.second);
-            for (((_, parameter), gradient), (first, second)) in
-                self.parameters.iter_mut().zip(gradients).zip(moments)
+            for (((_, parameter), gradient), (first, second)) in self.parameters.iter_mut().zip(gradients).zip(moments)
             {
-                let gradient = gradient * scale;
-                let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
-                let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
+                let _ = first.g_mul_scalar_(BETA1).g_add_(&(gradient * (scale * (1.0 - BETA1))));
+                let root = gradient * (scale * (1.0 - BETA2).sqrt());
+                let _ = second.g_mul_scalar_(BETA2).addcmul_(&root, &root);
                 if parameter.dim() > 1 && self.weight_decay > 0.0 {
                     let _ = parameter.g_mul_scalar_(1.0 - rate * self.weight_decay);
                 }
-                let denominator = (&*second / correct2).sqrt() + EPSILON;
-                let _ = parameter.g_sub_(&(&*first / denominator * (rate / correct1)));
+                let mut denominator = &*second / correct2;
+                let denominator = denominator.sqrt_().g_add_scalar_(EPSILON);
+                let _ = parameter.addcdiv_(&(&*first * (-rate / correct1)), &denominator);
             }
         });
     }
@@ -97,7 +96,7 @@ mod tests {
         let (mut m, mut v, mut wanted) = (0.0f64, 0.0f64, 1.0f64);
         for t in 1..=3 {
             let gradients = Tensor::run_backward(&[w.square().sum(Kind::Double)], &[&w], false, false);
-            assert!((norm(&gradients) - 2.0 * wanted.abs()).abs() < 1e-12);
+            assert!((squares(&gradients)[0] - (2.0 * wanted).powi(2)).abs() < 1e-12);
             adam.step(&gradients, 0.1, 1.0);
             let g = 2.0 * wanted;
             m = 0.9 * m + 0.1 * g;

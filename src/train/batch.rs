@@ -3,7 +3,7 @@
 //! Layer 8. Order and draws are functions of seed, epoch and place alone, so a training resumed in mid-epoch meets the
 //! same batches.
 
-use super::augment::{add_noise, change_gain, change_speed, generator, limit_band, mask};
+use super::augment::{add_room, change_gain, change_speed, generator, limit_band, mask, mix, tilt};
 use super::dataset::{Dataset, Item};
 use super::recipe::TrainConfig;
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use realfft::RealFftPlanner;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -116,11 +117,16 @@ fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha
         let more = item.weight.fract() > 0.0 && rng.random::<f64>() < item.weight.fract();
         for _ in 0..item.weight.trunc() as usize + usize::from(more) {
             let mut speech = vec![place];
-            if rng.random::<f64>() < join {
+            let length = |speech: &[usize]| speech.iter().map(|&p| dataset.train[p].samples as f64 / rate).sum::<f64>();
+            while rng.random::<f64>() < join {
                 let other = rng.random_range(0..dataset.train.len());
-                speech.extend(Some(other).filter(|&other| dataset.can_join(config, place, other)));
+                speech.push(other);
+                if length(&speech) > config.augment.join_seconds || !dataset.can_join(config, &speech) {
+                    speech.pop();
+                    break;
+                }
             }
-            let seconds = speech.iter().map(|&place| dataset.train[place].samples as f64 / rate).sum();
+            let seconds = length(&speech);
             entries.push(Entry { speech, noise: None, index: entries.len() as u64, seconds });
         }
     }
@@ -153,7 +159,7 @@ impl Batches {
         from: usize,
     ) -> Result<Self> {
         let front_end = FrontEnd::new(&config.front_end, dataset.rate_hz, Some(cmvn))?;
-        let mut maker = Maker { dataset, config, front_end, epoch };
+        let mut maker = Maker { dataset, config, front_end, planner: RealFftPlanner::new(), epoch };
         let (sender, receiver) = bounded(PREFETCH);
         let work = move || {
             for entries in plan.iter().skip(from) {
@@ -197,6 +203,7 @@ struct Maker {
     dataset: Arc<Dataset>,
     config: Arc<TrainConfig>,
     front_end: FrontEnd,
+    planner: RealFftPlanner<f32>,
     epoch: u64,
 }
 
@@ -245,24 +252,37 @@ impl Maker {
         Ok((frames, seconds))
     }
 
-    fn samples(&self, entry: &Entry, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
-        let (recipe, rate) = (&self.config.augment, self.dataset.rate_hz);
+    /// One row's audio: each utterance at its own speed, level and room, then noise and channel over all.
+    fn samples(&mut self, entry: &Entry, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
+        let (config, rate) = (Arc::clone(&self.config), self.dataset.rate_hz);
+        let recipe = &config.augment;
         let mut samples = Vec::new();
-        for item in self.items(entry) {
+        let recordings = self.items(entry).map(|item| item.audio(rate)).collect::<Result<Vec<_>>>()?;
+        for recording in recordings {
             if !samples.is_empty() {
                 let pause = rng.random::<f64>() * LONGEST_PAUSE * f64::from(rate);
                 samples.resize(samples.len() + pause as usize, 0.0);
             }
-            let mut one = change_speed(item.audio(rate)?.to_vec(), rate, recipe, rng)?;
+            let mut one = change_speed(recording.to_vec(), rate, recipe, rng)?;
             change_gain(&mut one, recipe, rng);
-            samples.append(&mut one);
+            samples.append(&mut add_room(one, rate, recipe, &mut self.planner, rng)?);
         }
         if rng.random::<f64>() < recipe.noise_probability {
-            let clips = &self.dataset.noise;
-            let place = rng.random_range(0..=clips.len());
-            let clip = clips.get(place).map(|item| item.audio(rate)).transpose()?;
-            add_noise(&mut samples, clip.as_ref().map(|clip| clip.as_slice()), recipe, rng);
+            let noise = self.noise(samples.len(), rng)?;
+            mix(&mut samples, &noise, recipe.snr_db, rng);
         }
+        tilt(&mut samples, recipe, rng);
         limit_band(samples, rate, recipe, rng)
+    }
+
+    fn noise(&self, length: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
+        let Dataset { train, noise, rate_hz, .. } = self.dataset.as_ref();
+        let kinds = &self.config.augment.noise_kinds;
+        let kind = kinds[rng.random_range(0..kinds.len())];
+        let one_of = |items: &[Item], rng: &mut ChaCha8Rng| match items.len() {
+            0 => Ok(None),
+            count => items[rng.random_range(0..count)].audio(*rate_hz).map(Some),
+        };
+        kind.draw(length, *rate_hz, rng, &mut |rng| one_of(noise, rng), &mut |rng| one_of(train, rng))
     }
 }

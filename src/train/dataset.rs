@@ -115,12 +115,13 @@ impl Dataset {
         Ok(Dataset { train, noise, dev, tokens, rate_hz: config.front_end.sample_rate_hz, preflight })
     }
 
-    /// Whether two training utterances in a row, without a pause, carry the labels of both: where they meet, a frame may
-    /// be missing that each has alone, and an equal label needs a blank more.
-    pub fn can_join(&self, config: &TrainConfig, first: usize, second: usize) -> bool {
-        let (first, second) = (&self.train[first], &self.train[second]);
-        let labels: Vec<i64> = first.labels.iter().chain(&second.labels).copied().collect();
-        fewest_output_frames(config, &[first.samples, second.samples]) >= min_input_len(&labels) as u64
+    /// Whether training utterances in a row, without a pause, carry the labels of all: where they meet, a frame may be
+    /// missing that each has alone, and an equal label needs a blank more.
+    pub fn can_join(&self, config: &TrainConfig, places: &[usize]) -> bool {
+        let items = || places.iter().map(|&place| &self.train[place]);
+        let labels: Vec<i64> = items().flat_map(|item| item.labels.iter().copied()).collect();
+        let samples: Vec<usize> = items().map(|item| item.samples).collect();
+        fewest_output_frames(config, &samples) >= min_input_len(&labels) as u64
     }
 
     /// CMVN statistics of the training speech as it is.

@@ -28,6 +28,16 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Counts another's errors too.
+    pub fn add(&mut self, other: &Evaluation) {
+        self.utterances += other.utterances;
+        self.unreadable += other.unreadable;
+        self.words.add(&other.words);
+        self.characters.add(&other.characters);
+        self.audio_seconds += other.audio_seconds;
+        self.wall_seconds += other.wall_seconds;
+    }
+
     /// Real-time factor: time spent per second of audio.
     pub fn rtf(&self) -> f64 {
         if self.audio_seconds > 0.0 { self.wall_seconds / self.audio_seconds } else { 0.0 }

@@ -16,7 +16,9 @@ mod recipe;
 mod replica;
 mod schedule;
 mod trainer;
+mod validate;
 
+pub use augment::NoiseKind;
 pub use evaluate::{Evaluation, Scored, evaluate};
 pub use export::{Choice, export};
 pub use manifest::{Manifest, Utterance};

@@ -2,6 +2,7 @@
 //!
 //! Layer 8.
 
+use super::trainer::total_norm;
 use crate::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{File, OpenOptions};
@@ -18,13 +19,16 @@ const READING_EVERY: Duration = Duration::from_secs(10);
 
 /// One step's figures.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StepFigures {
+pub(super) struct StepFigures<'a> {
     pub step: u64,
     pub epoch: u64,
     /// Mean loss a label since the epoch's start.
     pub loss: f64,
     pub rate: f64,
-    pub gradient_norm: f64,
+    /// Each layer's gradient norm before clipping.
+    pub gradient_norms: &'a [(String, f64)],
+    /// Norm above which gradients are scaled down.
+    pub clip_norm: f64,
     /// Seconds of audio a second.
     pub speed: f64,
     /// Steps left.
@@ -59,7 +63,10 @@ impl Report {
 
     /// A step was done.
     pub fn step(&mut self, figures: StepFigures) -> Result<()> {
-        let StepFigures { step, epoch, loss, rate, gradient_norm, speed, left, pace } = figures;
+        let StepFigures { step, epoch, loss, rate, gradient_norms, clip_norm, speed, left, pace } = figures;
+        let gradient_norm = total_norm(gradient_norms);
+        let layers: serde_json::Map<String, serde_json::Value> =
+            gradient_norms.iter().map(|(layer, norm)| (layer.clone(), (*norm).into())).collect();
         let message = format!("epoch {epoch}  loss {loss:.3}  {speed:.0} x real time");
         self.bar.set_position(step);
         self.bar.set_message(message.clone());
@@ -69,7 +76,7 @@ impl Report {
         }
         let line = serde_json::json!({
             "step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "gradient_norm": gradient_norm,
-            "x_real_time": speed,
+            "gradient_norms": layers, "clipped": gradient_norm > clip_norm, "x_real_time": speed,
         });
         self.write(&line)
     }

@@ -2,6 +2,7 @@
 //!
 //! Layer 8. Paths of manifests are relative to the corpus folder: `EDDY_CORPUS`, else `../shared/corpus`.
 
+use super::augment::NoiseKind;
 use crate::error::{Error, Result};
 use crate::frontend::FrontEndConfig;
 use crate::model_dir::{CellKind, DirectionConfig};
@@ -165,6 +166,13 @@ pub struct OptimizerRecipe {
     pub ema_decay: f64,
     /// Time between checkpoints within an epoch, in minutes.
     pub checkpoint_minutes: f64,
+    /// Stops after so many epochs without a lower dev error rate; 0 never stops early.
+    pub patience: usize,
+    /// With `--init`: so many layers from the input upward keep the weights that they are given.
+    pub freeze_layers: usize,
+    /// With `--init`: so many layers from the output downward start anew, the projection being the first. With one or
+    /// more, the token table is the recipe's own.
+    pub drop_layers: usize,
     /// Epochs whose averaged weights are kept for `export --average`.
     pub keep_epochs: usize,
 }
@@ -184,6 +192,9 @@ impl Default for OptimizerRecipe {
             precision: Precision::Float32,
             ema_decay: 0.995,
             checkpoint_minutes: 3.0,
+            patience: 0,
+            freeze_layers: 0,
+            drop_layers: 0,
             keep_epochs: 10,
         }
     }
@@ -203,12 +214,25 @@ pub struct AugmentRecipe {
     pub noise_probability: f64,
     /// Range of the signal-to-noise ratio in dB.
     pub snr_db: [f64; 2],
+    /// What the noise is; one is drawn.
+    pub noise_kinds: Vec<NoiseKind>,
+    /// Share of utterances that are put into a room.
+    pub reverb_probability: f64,
+    /// Range of the time in which a room's sound falls by 60 dB, in seconds.
+    pub reverb_seconds: [f64; 2],
+    /// Largest coefficient of a first-order filter that tilts the spectrum either way; 0 is none.
+    pub tilt: f64,
     /// Share of utterances that lose what is above half a lower sample rate, as a telephone's do.
     pub band_limit_probability: f64,
     /// The lower sample rates, in Hz; one is drawn.
     pub band_limit_rates_hz: Vec<u32>,
-    /// Share of utterances that another one is joined to.
+    /// Share of those that pass a telephone's mu-law too.
+    pub mu_law_probability: f64,
+    /// Share of utterances that another one is joined to, and of the joined ones that yet another is, and so on: the
+    /// state is carried from one to the next.
     pub join_probability: f64,
+    /// Longest joined recording, in seconds.
+    pub join_seconds: f64,
     /// Noise clips without words in an epoch, as a share of the utterances.
     pub wordless_share: f64,
     /// Time masks a second of audio.
@@ -229,9 +253,15 @@ impl Default for AugmentRecipe {
             gain_db: [0.0, 0.0],
             noise_probability: 0.0,
             snr_db: [10.0, 30.0],
+            noise_kinds: vec![NoiseKind::Recorded, NoiseKind::White],
+            reverb_probability: 0.0,
+            reverb_seconds: [0.1, 0.5],
+            tilt: 0.0,
             band_limit_probability: 0.0,
             band_limit_rates_hz: vec![8000, 11025],
+            mu_law_probability: 0.0,
             join_probability: 0.0,
+            join_seconds: 30.0,
             wordless_share: 0.0,
             time_masks_per_second: 0.0,
             time_width: 0,
@@ -284,7 +314,11 @@ impl TrainConfig {
             ("train.keep_epochs", train.keep_epochs as f64, 1.0, 1000.0),
             ("augment.noise_probability", augment.noise_probability, 0.0, 1.0),
             ("augment.band_limit_probability", augment.band_limit_probability, 0.0, 1.0),
-            ("augment.join_probability", augment.join_probability, 0.0, 1.0),
+            ("augment.mu_law_probability", augment.mu_law_probability, 0.0, 1.0),
+            ("augment.reverb_probability", augment.reverb_probability, 0.0, 1.0),
+            ("augment.tilt", augment.tilt, 0.0, 0.9),
+            ("augment.join_probability", augment.join_probability, 0.0, 0.99),
+            ("augment.join_seconds", augment.join_seconds, 0.0, 3600.0),
             ("augment.wordless_share", augment.wordless_share, 0.0, 1.0),
             ("augment.time_masks_per_second", augment.time_masks_per_second, 0.0, 20.0),
             ("augment.frequency_masks", augment.frequency_masks as f64, 0.0, 20.0),
@@ -292,6 +326,13 @@ impl TrainConfig {
             if !(low..=high).contains(&value) {
                 return Err(Error::invalid(what, value, format!("{low}..={high}")));
             }
+        }
+        if augment.noise_kinds.is_empty() {
+            return Err(Error::invalid("augment.noise_kinds", "[]", "at least one kind"));
+        }
+        if train.freeze_layers + train.drop_layers > self.model.layers + 1 {
+            let allowed = format!("at most {}, with train.drop_layers = {}", self.model.layers + 1, train.drop_layers);
+            return Err(Error::invalid("train.freeze_layers", train.freeze_layers, allowed));
         }
         let fits = |rate: &u32| (4000..=192_000).contains(rate);
         if augment.band_limit_rates_hz.is_empty() || !augment.band_limit_rates_hz.iter().all(fits) {
@@ -302,6 +343,7 @@ impl TrainConfig {
             ("augment.speed", augment.speed, 0.5, 2.0),
             ("augment.gain_db", augment.gain_db, -60.0, 60.0),
             ("augment.snr_db", augment.snr_db, -20.0, 100.0),
+            ("augment.reverb_seconds", augment.reverb_seconds, 0.01, 5.0),
         ] {
             if !(low <= from && from <= to && to <= high) {
                 return Err(Error::invalid(what, format!("[{from}, {to}]"), format!("rising within {low}..={high}")));

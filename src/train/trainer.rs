@@ -3,23 +3,23 @@
 //! Layer 8. Law 6: a training stopped at any step and resumed gives the same weights, bit for bit, on the CPU with the
 //! same number of threads.
 
-use super::adam::{Adam, norm};
+use super::adam::{Adam, squares};
 use super::augment::generator;
 use super::batch::{Batch, Batches, plan};
 use super::checkpoint::{self, Progress};
 use super::dataset::Dataset;
-use super::evaluate::{Evaluation, evaluate};
+use super::evaluate::Evaluation;
 use super::export::RunFolder;
 use super::progress::{Report, StepFigures};
 use super::recipe::TrainConfig;
 use super::replica::{Replicas, StepGradient, StepSettings};
 use super::schedule::Schedule;
-use crate::audio::{AudioSource, SampleSource};
+use super::validate::{DevErrors, dev_errors};
 use crate::error::{Error, Result};
 use crate::model_dir::{Direction, EncoderConfig, MODEL_FORMAT, ModelConfig, ModelDir};
 use crate::nn::{Encoder, weights};
-use crate::recognizer::{Recognizer, RecognizerConfig};
 use rand::RngExt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ const NAMED: usize = 20;
 pub enum Start {
     /// From random weights, in a run folder that is not there yet.
     Fresh,
-    /// From the weights, tokens and statistics of a model.
+    /// From the weights, tokens and statistics of a model, as far as the recipe does not drop layers.
     Init(Box<ModelDir>),
     /// Where the run folder's last checkpoint is.
     Resume,
@@ -74,17 +74,28 @@ impl Trainer {
             Start::Init(model) => Some(ModelDir::clone(model)),
             Start::Resume => Some(run.model()?),
         };
-        let dataset = Dataset::load(&config, given.as_ref().map(|model| model.tokens.clone()))?;
+        let own_tokens = matches!(start, Start::Init(_)) && config.train.drop_layers > 0;
+        let tokens = given.as_ref().filter(|_| !own_tokens).map(|model| model.tokens.clone());
+        let dataset = Dataset::load(&config, tokens)?;
         let model = describe(&config, &dataset, given.as_ref(), &run)?;
         let encoder = Encoder::new(&model.config.encoder, config.train.seed, Kind::Float, device)?;
         if let Start::Init(initial) = &start {
-            check_same_network(initial, &model)?;
-            weights::load(&encoder, &initial.weights_path())?;
+            check_same_network(initial, &model, own_tokens)?;
+            let dropped = dropped_layers(&config);
+            weights::load_some(&encoder, &initial.weights_path(), &|name| {
+                !in_layers(name, &dropped, config.model.layers)
+            })?;
         }
         let parameters = encoder.parameters();
         let copies = |(_, parameter): &(String, Tensor)| parameter.detach().copy();
         let mut ema: Vec<Tensor> = parameters.iter().map(copies).collect();
-        let mut adam = Adam::new(encoder.parameters(), config.train.weight_decay);
+        let frozen = frozen_layers(&config);
+        let learned = encoder
+            .parameters()
+            .into_iter()
+            .filter(|(name, _)| !in_layers(name, &frozen, config.model.layers))
+            .collect();
+        let mut adam = Adam::new(learned, config.train.weight_decay);
         let progress = if matches!(start, Start::Resume) {
             checkpoint::load(&run.last(), &parameters, &mut ema, &mut adam)?
         } else {
@@ -148,11 +159,24 @@ impl Trainer {
     /// [`Error::Interrupted`] after `stop`; others when a file cannot be written or LibTorch fails.
     pub fn run(&mut self, stop: &AtomicBool) -> Result<()> {
         let mut report = Report::open(self.run.path(), self.progress.step, self.total_steps)?;
-        while self.progress.epoch < self.config.train.epochs {
+        while self.progress.epoch < self.config.train.epochs && !self.out_of_patience(&report) {
             self.epoch(stop, &mut report)?;
             self.end_epoch(&mut report)?;
         }
         Ok(())
+    }
+
+    /// Whether the dev error rate has not fallen for as many epochs as the recipe waits.
+    fn out_of_patience(&self, report: &Report) -> bool {
+        let Some((best, at)) = self.progress.best else {
+            return false;
+        };
+        let waited = self.progress.epoch.saturating_sub(at + 1);
+        let out = self.config.train.patience > 0 && waited >= self.config.train.patience as u64;
+        if out {
+            report.tell(&format!("no better than {:.2} % (epoch {at}) for {waited} epochs: stopped", 100.0 * best));
+        }
+        out
     }
 
     /// Steps of the epoch in work, from its next batch on.
@@ -167,7 +191,7 @@ impl Trainer {
         for batch in batches {
             let batch = batch?;
             let length = batch.seconds;
-            let norm = self.step(batch, report)?;
+            let norms = self.step(batch, report)?;
             self.progress.batch += 1;
             self.progress.audio_seconds += length;
             seconds += length;
@@ -178,7 +202,8 @@ impl Trainer {
                 epoch,
                 loss: self.progress.loss_sum / self.progress.losses.max(1) as f64,
                 rate: self.schedule.rate(self.progress.step.saturating_sub(1)),
-                gradient_norm: norm,
+                gradient_norms: &norms,
+                clip_norm: self.config.train.clip_norm,
                 speed: seconds / elapsed,
                 left: self.total_steps.saturating_sub(self.progress.step),
                 pace: steps as f64 / elapsed,
@@ -195,8 +220,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// One step; the gradient's norm before clipping. A batch whose loss or gradient is not finite is named and left out.
-    fn step(&mut self, batch: Batch, report: &Report) -> Result<f64> {
+    /// One step; each layer's gradient norm before clipping. A batch whose loss or gradient is not finite is named and left out.
+    fn step(&mut self, batch: Batch, report: &Report) -> Result<Vec<(String, f64)>> {
         let step = self.progress.step;
         let recipe = &self.config.train;
         let labels = batch.labels.iter().map(Vec::len).sum::<usize>() + batch.labels.len();
@@ -209,7 +234,12 @@ impl Trainer {
         };
         let names = batch.names.join(", ");
         let StepGradient { loss, gradients } = self.replicas.step(batch, settings)?;
-        let norm = norm(&gradients);
+        let (frozen, stack) = (frozen_layers(&self.config), self.config.model.layers);
+        let learned = self.parameters.iter().zip(gradients).filter(|((name, _), _)| !in_layers(name, &frozen, stack));
+        let (names_of, gradients): (Vec<&str>, Vec<Tensor>) =
+            learned.map(|((name, _), gradient)| (name.as_str(), gradient)).unzip();
+        let norms = layer_norms(&names_of, &squares(&gradients));
+        let norm = total_norm(&norms);
         if loss.is_finite() && norm.is_finite() {
             let scale = (recipe.clip_norm / norm.max(1e-12)).min(1.0);
             self.adam.step(&gradients, self.schedule.rate(step), scale);
@@ -221,7 +251,7 @@ impl Trainer {
             report.tell(&format!("step {step}: loss {loss}, gradient norm {norm}; left out: {names}"));
         }
         self.progress.step += 1;
-        Ok(norm)
+        Ok(norms)
     }
 
     /// One of the directions that the recipe names, drawn anew for each step.
@@ -251,9 +281,9 @@ impl Trainer {
             .collect();
         weights::write(&averaged, &self.run.epoch(epoch), None)?;
         let dev = self.dev(&averaged)?;
-        let wer = dev.words.rate();
+        let wer = dev.total.words.rate();
         // Without a dev set the latest weights count as the best.
-        let unmeasured = dev.utterances == 0;
+        let unmeasured = dev.total.utterances == 0;
         if unmeasured || self.progress.best.is_none_or(|(best, _)| wer < best) {
             self.progress.best = Some((wer, epoch)).filter(|_| !unmeasured);
             weights::write(&averaged, &self.run.best(), None)?;
@@ -265,29 +295,34 @@ impl Trainer {
         let measured = |value: f64| (!unmeasured).then_some(value);
         let line = serde_json::json!({
             "epoch": epoch, "step": self.progress.step, "train_loss": loss, "dev_wer": measured(wer),
-            "dev_cer": measured(dev.characters.rate()), "wall_seconds": self.progress.wall_seconds,
+            "dev_cer": measured(dev.total.characters.rate()),
+            "dev": dev.sets.iter().map(|(name, set)| serde_json::json!({
+                "set": name, "wer": set.words.rate(), "cer": set.characters.rate(),
+            })).collect::<Vec<_>>(),
+            "wall_seconds": self.progress.wall_seconds,
             "audio_seconds": self.progress.audio_seconds, "skipped": self.progress.skipped,
         });
         report.epoch(&line, &self.epoch_text(epoch, loss, &dev))
     }
 
-    /// An epoch in a line.
-    fn epoch_text(&self, epoch: u64, loss: f64, dev: &Evaluation) -> String {
+    /// An epoch in a line, and one for each dev set where there are several.
+    fn epoch_text(&self, epoch: u64, loss: f64, dev: &DevErrors) -> String {
         let percent = |fraction: f64| format!("{:.2} %", 100.0 * fraction);
+        let rates =
+            |set: &Evaluation| format!("WER {}, CER {}", percent(set.words.rate()), percent(set.characters.rate()));
         let errors = match self.progress.best {
-            Some((best, at)) => format!(
-                "dev WER {}, CER {}, best {} (epoch {at})",
-                percent(dev.words.rate()),
-                percent(dev.characters.rate()),
-                percent(best)
-            ),
+            Some((best, at)) => format!("dev {}, best {} (epoch {at})", rates(&dev.total), percent(best)),
             None => "no dev set".to_string(),
         };
-        format!("epoch {epoch}: loss {loss:.4}, {errors}, {:.1} min", self.progress.wall_seconds / 60.0)
+        let mut text = format!("epoch {epoch}: loss {loss:.4}, {errors}, {:.1} min", self.progress.wall_seconds / 60.0);
+        for (name, set) in dev.sets.iter().filter(|_| dev.sets.len() > 1) {
+            text += &format!("\n  {name}: {}", rates(set));
+        }
+        text
     }
 
     /// Dev errors of given weights.
-    fn dev(&self, weights: &[(String, Tensor)]) -> Result<Evaluation> {
+    fn dev(&self, weights: &[(String, Tensor)]) -> Result<DevErrors> {
         let encoder = Encoder::new(&self.model.config.encoder, 0, Kind::Float, self.device)?;
         tch::no_grad(|| {
             for ((_, parameter), (_, value)) in encoder.parameters().into_iter().zip(weights) {
@@ -295,19 +330,7 @@ impl Trainer {
                 parameter.copy_(value);
             }
         });
-        let recognizer = Recognizer::with_encoder(self.model.clone(), encoder, RecognizerConfig::default())?;
-        let mut total = Evaluation::default();
-        for item in &self.dataset.dev {
-            let open = |_: &_| {
-                let samples = item.audio(self.dataset.rate_hz)?.to_vec();
-                Ok(Box::new(SampleSource::new(samples, self.dataset.rate_hz)) as Box<dyn AudioSource>)
-            };
-            let one = evaluate(&recognizer, [&item.utterance], &open, &mut |_| {});
-            total.utterances += one.utterances;
-            total.words.add(&one.words);
-            total.characters.add(&one.characters);
-        }
-        Ok(total)
+        dev_errors(&self.config, &self.dataset, &self.model, &encoder, tch::get_num_threads().max(1) as usize)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -337,13 +360,16 @@ fn describe(config: &TrainConfig, dataset: &Dataset, given: Option<&ModelDir>, r
     Ok(ModelDir { path: run.path().to_path_buf(), config: facts, tokens: dataset.tokens.clone(), cmvn })
 }
 
-/// Weights of another shape cannot be started from.
-fn check_same_network(initial: &ModelDir, model: &ModelDir) -> Result<()> {
+/// Weights of another shape cannot be started from; with `own_tokens` the projection may differ.
+fn check_same_network(initial: &ModelDir, model: &ModelDir, own_tokens: bool) -> Result<()> {
     let comparable = |dir: &ModelDir| {
         let mut encoder = dir.config.encoder.clone();
         // The same weights serve any grid.
         if let crate::model_dir::DirectionConfig::LatencyControlled(grids) = &mut encoder.direction {
             grids.clear();
+        }
+        if own_tokens {
+            encoder.vocabulary = 0;
         }
         (encoder, dir.config.front_end.clone())
     };
@@ -352,6 +378,40 @@ fn check_same_network(initial: &ModelDir, model: &ModelDir) -> Result<()> {
     }
     let reason = "its network or features differ from the recipe's: --init needs the same [model] and [front_end]";
     Err(Error::model(&initial.path, reason))
+}
+
+/// Layers that keep their weights, counted from the input; the projection is the one after the last.
+fn frozen_layers(config: &TrainConfig) -> Range<usize> {
+    0..config.train.freeze_layers
+}
+
+/// Layers that start anew with `--init`.
+fn dropped_layers(config: &TrainConfig) -> Range<usize> {
+    config.model.layers + 1 - config.train.drop_layers..config.model.layers + 1
+}
+
+/// Whether a parameter belongs to one of these layers.
+fn in_layers(name: &str, layers: &Range<usize>, stack: usize) -> bool {
+    let layer = name.strip_prefix("layers.").and_then(|rest| rest.split('.').next()?.parse().ok());
+    layers.contains(&layer.unwrap_or(stack))
+}
+
+/// Norm of each layer's gradient, from the squares of its parameters.
+fn layer_norms(names: &[&str], squares: &[f64]) -> Vec<(String, f64)> {
+    let mut norms: Vec<(String, f64)> = Vec::new();
+    for (name, square) in names.iter().zip(squares) {
+        let layer = name.split('.').take(if name.starts_with("layers.") { 2 } else { 1 }).collect::<Vec<_>>().join(".");
+        match norms.last_mut().filter(|(last, _)| *last == layer) {
+            Some((_, sum)) => *sum += square,
+            None => norms.push((layer, *square)),
+        }
+    }
+    norms.into_iter().map(|(layer, sum)| (layer, sum.sqrt())).collect()
+}
+
+/// Norm of all layers' gradients together.
+pub(super) fn total_norm(norms: &[(String, f64)]) -> f64 {
+    norms.iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt()
 }
 
 fn fresh_progress(seed: u64) -> Progress {

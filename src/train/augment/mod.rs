@@ -1,7 +1,14 @@
-//! What is done to recordings before they are trained on: speed, gain, noise, and masks on log-mel (SpecAugment).
+//! What is done to recordings before they are trained on: speed, gain, room, channel, noise, and masks on log-mel
+//! (SpecAugment).
 //!
 //! Layer 8. Every draw comes from a passed generator, which is seeded by (seed, epoch, place in the epoch): threads and
 //! prefetching do not change what is drawn.
+
+mod channel;
+mod noise;
+
+pub use channel::{add_room, limit_band, tilt};
+pub use noise::{NoiseKind, mix};
 
 use super::recipe::AugmentRecipe;
 use crate::audio::Resampler;
@@ -36,22 +43,6 @@ pub fn change_speed(samples: Vec<f32>, rate_hz: u32, recipe: &AugmentRecipe, rng
     resample(&samples, rate_hz / 100 * percent, rate_hz / 100 * 100)
 }
 
-/// Takes a share of the recordings through a random lower sample rate and back: what was above its Nyquist frequency is
-/// gone, so that bandwidth tells nothing about the words.
-///
-/// # Errors
-/// When a rate cannot be converted.
-pub fn limit_band(samples: Vec<f32>, rate_hz: u32, recipe: &AugmentRecipe, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
-    let rates = &recipe.band_limit_rates_hz;
-    if recipe.band_limit_probability == 0.0 || rng.random::<f64>() >= recipe.band_limit_probability {
-        return Ok(samples);
-    }
-    let lower = rates[rng.random_range(0..rates.len())];
-    let mut out = resample(&resample(&samples, rate_hz, lower)?, lower, rate_hz)?;
-    out.resize(samples.len(), 0.0);
-    Ok(out)
-}
-
 fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>> {
     let mut resampler = Resampler::new(from_hz, to_hz)?;
     let mut out = Vec::with_capacity((samples.len() as u64 * u64::from(to_hz) / u64::from(from_hz)) as usize + 1);
@@ -66,23 +57,6 @@ pub fn change_gain(samples: &mut [f32], recipe: &AugmentRecipe, rng: &mut ChaCha
     let peak = samples.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
     let gain = if peak > 0.0 { gain.min(1.0 / peak).max(gain.min(1.0)) } else { gain };
     samples.iter_mut().for_each(|sample| *sample *= gain);
-}
-
-/// Adds noise at a random signal-to-noise ratio: a recorded clip from a random place on, repeated; white noise without.
-pub fn add_noise(samples: &mut [f32], clip: Option<&[f32]>, recipe: &AugmentRecipe, rng: &mut ChaCha8Rng) {
-    let snr = uniform(rng, recipe.snr_db);
-    let offset = rng.random_range(0..clip.map_or(1, |clip| clip.len().max(1)));
-    let noise: Vec<f32> = match clip.filter(|clip| !clip.is_empty()) {
-        Some(clip) => clip.iter().cycle().skip(offset).take(samples.len()).copied().collect(),
-        None => (0..samples.len()).map(|_| rng.random::<f32>() + rng.random::<f32>() - 1.0).collect(),
-    };
-    let power = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / values.len().max(1) as f64;
-    let (signal, level) = (power(samples), power(&noise));
-    if level <= 0.0 || signal <= 0.0 {
-        return;
-    }
-    let gain = (signal / level / 10f64.powf(snr / 10.0)).sqrt() as f32;
-    samples.iter_mut().zip(noise).for_each(|(sample, noise)| *sample = (*sample + gain * noise).clamp(-1.0, 1.0));
 }
 
 /// Masks stretches of time and of frequency with the utterance's mean of each bin.
@@ -128,7 +102,6 @@ mod tests {
         AugmentRecipe {
             speed: [0.9, 0.9],
             gain_db: [-6.0206, -6.0206],
-            snr_db: [10.0, 10.0],
             time_masks_per_second: 2.0,
             time_width: 10,
             frequency_masks: 1,
@@ -145,32 +118,6 @@ mod tests {
         let mut samples = vec![0.5; 10];
         change_gain(&mut samples, &recipe(), &mut rng);
         assert!((samples[0] - 0.25).abs() < 1e-4);
-    }
-
-    #[test]
-    fn a_limited_band_keeps_what_is_below_and_loses_what_is_above() {
-        let recipe = AugmentRecipe { band_limit_probability: 1.0, band_limit_rates_hz: vec![8000], ..recipe() };
-        for (hz, wanted) in [(1000.0, 0.5), (6000.0, 0.0)] {
-            let tone = (0..16000).map(|i| 0.5 * (i as f32 * hz * std::f32::consts::TAU / 16000.0).sin()).collect();
-            let out = limit_band(tone, 16000, &recipe, &mut generator(1, 0, 0)).expect("limited");
-            assert_eq!(out.len(), 16000);
-            let peak = out[2000..14000].iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
-            assert!((peak - wanted).abs() < 0.01, "{hz} Hz: {peak}");
-        }
-    }
-
-    #[test]
-    fn noise_comes_at_the_ratio_asked_for() {
-        let clean: Vec<f32> = (0..16000).map(|i| 0.3 * (i as f32 * 0.1).sin()).collect();
-        let clip: Vec<f32> = (0..500).map(|i| if i % 2 == 0 { 0.01 } else { -0.01 }).collect();
-        for clip in [Some(clip.as_slice()), None] {
-            let mut noisy = clean.clone();
-            add_noise(&mut noisy, clip, &recipe(), &mut generator(1, 0, 0));
-            let power = |values: &[f32]| values.iter().map(|x| x * x).sum::<f32>();
-            let added: Vec<f32> = noisy.iter().zip(&clean).map(|(a, b)| a - b).collect();
-            let snr = 10.0 * (power(&clean) / power(&added)).log10();
-            assert!((snr - 10.0).abs() < 0.2, "{snr} dB");
-        }
     }
 
     #[test]
