@@ -317,7 +317,7 @@ impl TrainConfig {
             ("augment.mu_law_probability", augment.mu_law_probability, 0.0, 1.0),
             ("augment.reverb_probability", augment.reverb_probability, 0.0, 1.0),
             ("augment.tilt", augment.tilt, 0.0, 0.9),
-            ("augment.join_probability", augment.join_probability, 0.0, 0.99),
+            ("augment.join_probability", augment.join_probability, 0.0, 1.0),
             ("augment.join_seconds", augment.join_seconds, 0.0, 3600.0),
             ("augment.wordless_share", augment.wordless_share, 0.0, 1.0),
             ("augment.time_masks_per_second", augment.time_masks_per_second, 0.0, 20.0),
