@@ -15,6 +15,7 @@ mod progress;
 mod recipe;
 mod replica;
 mod schedule;
+mod tensorboard;
 mod trainer;
 mod validate;
 

@@ -1,7 +1,9 @@
-//! What a training tells while it runs: a bar on a terminal, plain lines elsewhere, and `metrics.jsonl`.
+//! What a training tells while it runs: a bar on a terminal, plain lines elsewhere, `metrics.jsonl`, and TensorBoard's
+//! event files.
 //!
 //! Layer 8.
 
+use super::tensorboard::EventWriter;
 use super::trainer::total_norm;
 use crate::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,13 +43,14 @@ pub(super) struct StepFigures<'a> {
 pub(super) struct Report {
     bar: ProgressBar,
     metrics: File,
+    events: EventWriter,
     path: PathBuf,
     last_line: Instant,
     terminal: bool,
 }
 
 impl Report {
-    /// Appends to `metrics.jsonl` in the run folder.
+    /// Appends to `metrics.jsonl` in the run folder, and starts an event file there.
     pub fn open(run: &Path, done: u64, total: u64) -> Result<Self> {
         let path = run.join("metrics.jsonl");
         let metrics = OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::io(&path, e))?;
@@ -58,7 +61,8 @@ impl Report {
         }
         bar.set_position(done);
         bar.reset_eta();
-        Ok(Report { bar, metrics, path, last_line: Instant::now(), terminal })
+        let events = EventWriter::create(run)?;
+        Ok(Report { bar, metrics, events, path, last_line: Instant::now(), terminal })
     }
 
     /// A step was done.
@@ -78,11 +82,16 @@ impl Report {
             "step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "gradient_norm": gradient_norm,
             "gradient_norms": layers, "clipped": gradient_norm > clip_norm, "x_real_time": speed,
         });
+        let names: Vec<String> = gradient_norms.iter().map(|(layer, _)| format!("gradient_norm/{layer}")).collect();
+        let mut scalars = vec![("loss", loss), ("learning_rate", rate), ("gradient_norm", gradient_norm)];
+        scalars.extend(names.iter().zip(gradient_norms).map(|(name, (_, norm))| (name.as_str(), *norm)));
+        self.events.scalars(step, &scalars)?;
         self.write(&line)
     }
 
-    /// An epoch was done.
-    pub fn epoch(&mut self, line: &serde_json::Value, text: &str) -> Result<()> {
+    /// An epoch was done: its line for `metrics.jsonl`, its text for the user, its scalars.
+    pub fn epoch(&mut self, step: u64, line: &serde_json::Value, text: &str, scalars: &[(&str, f64)]) -> Result<()> {
+        self.events.scalars(step, scalars)?;
         self.tell(text);
         self.write(line)
     }

@@ -302,7 +302,14 @@ impl Trainer {
             "wall_seconds": self.progress.wall_seconds,
             "audio_seconds": self.progress.audio_seconds, "skipped": self.progress.skipped,
         });
-        report.epoch(&line, &self.epoch_text(epoch, loss, &dev))
+        let text = self.epoch_text(epoch, loss, &dev);
+        let names: Vec<String> = dev.sets.iter().map(|(name, _)| format!("dev_wer/{name}")).collect();
+        let mut scalars = vec![("train_loss", loss)];
+        if !unmeasured {
+            scalars.extend([("dev_wer", wer), ("dev_cer", dev.total.characters.rate())]);
+            scalars.extend(names.iter().zip(&dev.sets).map(|(name, (_, set))| (name.as_str(), set.words.rate())));
+        }
+        report.epoch(self.progress.step, &line, &text, &scalars)
     }
 
     /// An epoch in a line, and one for each dev set where there are several.
