@@ -2,7 +2,7 @@
 #![cfg(feature = "torch")]
 
 use eddy::audio::{self, WavWriter};
-use eddy::train::{Choice, Manifest, Start, TrainConfig, Trainer, evaluate, export};
+use eddy::train::{Adaptation, Choice, Manifest, Start, TrainConfig, Trainer, evaluate, export};
 use eddy::{Error, ModelDir, Recognizer, RecognizerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -259,4 +259,57 @@ fn recordings_too_short_to_be_joined_are_not_joined() {
         .replace("join_probability = 0.2", "join_probability = 1");
     let mut trainer = corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer");
     trainer.run(&AtomicBool::new(false)).expect("training");
+}
+
+#[test]
+fn adaptation_starts_from_the_model_and_frozen_layers_stay() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(2, "");
+    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
+    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
+    let model = ModelDir::open(&corpus.path("model")).expect("model");
+    let manifest = corpus.path("train.jsonl");
+    let adaptation = Adaptation {
+        train: vec![manifest.clone()],
+        dev: vec![manifest],
+        epochs: 2,
+        freeze_layers: 1,
+        ..Adaptation::default()
+    };
+    let config = adaptation.recipe(&model).expect("recipe");
+    let text = "any";
+    let start = Start::Init(Box::new(model));
+    let mut trainer = Trainer::new(config, text, &corpus.path("adapted"), start, Device::Cpu).expect("trainer");
+    trainer.run(&AtomicBool::new(false)).expect("adaptation");
+    let read = |path: &str| eddy::nn::weights::read(&corpus.path(path)).expect("tensors");
+    let pairs = read("model/model.safetensors").into_iter().zip(read("adapted/epoch-0001.safetensors"));
+    for ((name, before), (_, after)) in pairs {
+        let frozen = name.starts_with("layers.0.");
+        assert_eq!(before.equal(&after), frozen, "{name}");
+    }
+}
+
+#[test]
+fn dropped_layers_start_anew_with_the_recipes_own_tokens() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(1, "");
+    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
+    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
+    let model = ModelDir::open(&corpus.path("model")).expect("model");
+    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
+    corpus.write("train.jsonl", &format!("{good}\n{}", r#"{"audio": "0.wav", "text": "zero"}"#));
+    let other = recipe.replace("[augment]", "drop_layers = 1\nfreeze_layers = 2\n[augment]");
+    let start = Start::Init(Box::new(model));
+    let mut trainer = corpus.trainer(&other, "other", start).expect("trainer");
+    assert!(!trainer.summary().contains("left out"), "{}", trainer.summary());
+    trainer.run(&AtomicBool::new(false)).expect("training");
+    let read = |path: &str| eddy::nn::weights::read(&corpus.path(path)).expect("tensors");
+    let pairs = read("model/model.safetensors").into_iter().zip(read("other/epoch-0000.safetensors"));
+    for ((name, before), (_, after)) in pairs {
+        let same = before.size() == after.size() && before.equal(&after);
+        assert_eq!(same, name.starts_with("layers."), "{name}");
+    }
+    let impossible = recipe.replace("[augment]", "drop_layers = 2\nfreeze_layers = 2\n[augment]");
+    let error = corpus.trainer(&impossible, "third", Start::Fresh).err().expect("refused").to_string();
+    assert!(error.contains("train.freeze_layers = 2: must be at most 3"), "{error}");
 }

@@ -8,6 +8,8 @@ mod features;
 mod inspect;
 
 #[cfg(feature = "torch")]
+mod adapt;
+#[cfg(feature = "torch")]
 mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
@@ -40,6 +42,9 @@ enum Command {
     /// Train a model by a recipe
     #[cfg(feature = "torch")]
     Train(train::TrainArgs),
+    /// A model that knows a speaker or a domain better, from a few minutes of them
+    #[cfg(feature = "torch")]
+    Adapt(adapt::AdaptArgs),
     /// A model directory from a training run
     #[cfg(feature = "torch")]
     Export(export::ExportArgs),
@@ -63,6 +68,8 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(args),
+        #[cfg(feature = "torch")]
+        Command::Adapt(args) => adapt::run(args),
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),

@@ -46,14 +46,7 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
         (false, Some(model)) => Start::Init(Box::new(ModelDir::open(&model)?)),
         (false, None) => Start::Fresh,
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("stopping after this step; once more to stop at once");
-    })?;
+    let stop = stop_flag()?;
     let mut trainer = Trainer::new(config, &text, &run, start, device)?;
     eprintln!("{}", trainer.summary());
     match trainer.run(&stop) {
@@ -67,4 +60,17 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the process.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this step; once more to stop at once");
+    })?;
+    Ok(stop)
 }

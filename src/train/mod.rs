@@ -4,6 +4,7 @@
 //! `schedule` the steps, `checkpoint` the way back, `trainer` the loop, `export` and `evaluate` what comes after.
 
 mod adam;
+mod adapt;
 mod augment;
 mod batch;
 mod checkpoint;
@@ -19,6 +20,7 @@ mod tensorboard;
 mod trainer;
 mod validate;
 
+pub use adapt::Adaptation;
 pub use augment::NoiseKind;
 pub use evaluate::{Evaluation, Scored, evaluate};
 pub use export::{Choice, export};

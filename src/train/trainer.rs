@@ -265,7 +265,8 @@ impl Trainer {
         let decay = self.config.train.ema_decay.min((1.0 + step as f64) / (10.0 + step as f64));
         tch::no_grad(|| {
             for (average, (_, parameter)) in self.ema.iter_mut().zip(&self.parameters) {
-                let _ = average.g_mul_scalar_(decay).g_add_(&(parameter * (1.0 - decay)));
+                // As a step towards the weights, so that equal ones stay as they are, to the bit.
+                let _ = average.lerp_(parameter, 1.0 - decay);
             }
         });
     }

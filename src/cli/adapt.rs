@@ -1,0 +1,85 @@
+//! `eddy adapt`: a model and a few minutes of a speaker or a domain in, a model that knows them better out.
+
+use super::args::{DeviceArgs, ModelArgs};
+use super::train::stop_flag;
+use crate::train::{Adaptation, Choice, Start, Trainer, export};
+use crate::{Error, ModelDir};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// Flags of `eddy adapt`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  eddy adapt my-voice.jsonl -o models/mine                          all of it trains, the last epoch is kept
+  eddy adapt --model models/en orders.jsonl --dev orders-dev.jsonl -o models/orders
+
+A manifest has one object a line: {\"audio\": \"a.wav\", \"text\": \"GO\"}. Five minutes of speech are a good beginning. With
+--dev the epoch with the lowest word error rate is kept. Compare before and after with `eddy evaluate`, on recordings
+that are in neither.")]
+pub(super) struct AdaptArgs {
+    /// Manifests (JSON lines) of the speaker or domain
+    #[arg(required = true, value_name = "MANIFEST")]
+    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Model directory to write
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Manifests to choose the epoch by
+    #[arg(long, value_name = "MANIFEST")]
+    dev: Vec<PathBuf>,
+    /// Passes over the recordings
+    #[arg(long, value_name = "N", default_value_t = Adaptation::default().epochs)]
+    epochs: u64,
+    /// Highest learning rate
+    #[arg(long, value_name = "RATE", default_value_t = Adaptation::default().learning_rate)]
+    learning_rate: f64,
+    /// Layers from the input upward that keep their weights
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    freeze: usize,
+    /// Run folder with the training's log and checkpoints [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs it.
+pub(super) fn run(args: AdaptArgs) -> Result<u8> {
+    let model = ModelDir::open(&args.model.resolve()?)?;
+    let adaptation = Adaptation {
+        train: args.manifests,
+        dev: args.dev,
+        epochs: args.epochs,
+        learning_rate: args.learning_rate,
+        freeze_layers: args.freeze,
+    };
+    let device = args.device.apply(std::thread::available_parallelism().map_or(1, |n| n.get() as i32))?;
+    let config = adaptation.recipe(&model)?;
+    let recipe = toml::to_string(&config).context("the recipe")?;
+    let temporary = std::env::temp_dir().join(format!("eddy-adapt-{}", std::process::id()));
+    let keep = args.run.is_some();
+    let run = args.run.unwrap_or(temporary);
+    let outcome = Trainer::new(config, &recipe, &run, Start::Init(Box::new(model)), device).and_then(|mut trainer| {
+        eprintln!("{}", trainer.summary());
+        trainer.run(&*stop_flag().map_err(|error| Error::training(&run, error.to_string()))?)?;
+        let choice = if adaptation.dev.is_empty() { Choice::Last } else { Choice::Best };
+        export(&run, choice, tch::Kind::Half, &args.output)
+    });
+    if !keep {
+        // Whatever happened, nothing is left behind; a folder that was never made is no error.
+        let _ = std::fs::remove_dir_all(&run);
+    }
+    match outcome {
+        Ok(()) => {
+            eprintln!("done: eddy evaluate --model {} MANIFEST", args.output.display());
+            Ok(0)
+        }
+        Err(Error::Interrupted) => {
+            eprintln!("stopped: nothing was written");
+            Ok(1)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
