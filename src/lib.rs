@@ -21,7 +21,7 @@
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
 //! | 7 | `pipeline`, `output`: lists of files, lines of text and JSON |
-//! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation |
+//! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation; [`plot`]: curves |
 //! | 9 | [`cli`]: the command line |
 
 pub mod audio;
@@ -37,6 +37,7 @@ pub mod nn;
 pub mod output;
 #[cfg(feature = "torch")]
 pub mod pipeline;
+pub mod plot;
 #[cfg(feature = "torch")]
 pub mod recognizer;
 mod stage;

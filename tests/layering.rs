@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 10] = [
     &["nn"],
     &["recognizer"],
     &["pipeline", "output"],
-    &["train"],
+    &["train", "plot"],
     &["cli", "main", "lib"],
 ];
 /// The lowest layer that may use tensors.

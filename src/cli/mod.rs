@@ -6,6 +6,7 @@
 mod args;
 mod features;
 mod inspect;
+mod plot;
 
 #[cfg(feature = "torch")]
 mod adapt;
@@ -48,6 +49,8 @@ enum Command {
     /// A model directory from a training run
     #[cfg(feature = "torch")]
     Export(export::ExportArgs),
+    /// Curves of a training as a picture
+    Plot(plot::PlotArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
     /// Features of a recording, as NumPy float32
@@ -72,6 +75,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Adapt(args) => adapt::run(args),
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Features(args) => features::run(args),
     }

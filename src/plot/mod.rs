@@ -1,0 +1,201 @@
+//! Plots, as SVG or PNG by the file's ending.
+//!
+//! Layer 8, and nothing of the training or serving path uses it.
+
+mod run;
+
+pub use run::{RunCurves, plot_run};
+
+use crate::error::{Error, Result};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::path::Path;
+use std::sync::Once;
+
+/// Family name that the embedded font is registered by.
+const FONT: &str = "sans-serif";
+/// Colours of a panel's lines, told apart by most colour-blind readers too. Source: Okabe & Ito 2008.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(120, 120, 120),
+];
+
+/// A named line.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Line {
+    /// What it is, for the legend.
+    pub name: String,
+    /// Points in order; those that are not finite are left out.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// One coordinate system with its lines.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// Below it.
+    pub x_label: String,
+    /// Beside it.
+    pub y_label: String,
+    /// Whether the y axis is logarithmic; values of 0 and below are then left out.
+    pub logarithmic: bool,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+impl Panel {
+    /// Smallest and largest x and y that can be shown, a little apart.
+    fn ranges(&self) -> Option<[(f64, f64); 2]> {
+        let points: Vec<(f64, f64)> = self.lines.iter().flat_map(|line| self.shown(line)).collect();
+        let range = |values: &mut dyn Iterator<Item = f64>| {
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+        };
+        let (x, y) = (range(&mut points.iter().map(|p| p.0)), range(&mut points.iter().map(|p| p.1)));
+        let apart = |(low, high): (f64, f64)| if high > low { (low, high) } else { (low - 0.5, high + 0.5) };
+        let y = match (self.logarithmic, y.1 > y.0) {
+            (true, true) => (y.0 / 1.1, y.1 * 1.1),
+            (true, false) => (y.0 / 2.0, y.1 * 2.0),
+            (false, _) => apart(y),
+        };
+        (!points.is_empty()).then_some([apart(x), y])
+    }
+
+    fn shown<'a>(&'a self, line: &'a Line) -> impl Iterator<Item = (f64, f64)> + 'a {
+        let finite = |&(x, y): &(f64, f64)| x.is_finite() && y.is_finite() && (!self.logarithmic || y > 0.0);
+        line.points.iter().copied().filter(finite)
+    }
+}
+
+/// Draws panels one below another, `size` pixels wide and high in all.
+///
+/// # Errors
+/// When the ending is neither `.svg` nor `.png`, there is nothing to draw, or the file cannot be written.
+pub fn draw(path: &Path, size: (u32, u32), panels: &[Panel]) -> Result<()> {
+    static FONTS: Once = Once::new();
+    FONTS.call_once(|| {
+        // Refused only if the bytes were no font, which the tests would show.
+        let _ = plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
+    if panels.iter().all(|panel| panel.ranges().is_none()) {
+        return Err(Error::invalid("plot", "no point", "at least one finite value"));
+    }
+    let failed = |error: String| Error::io(path, std::io::Error::other(error));
+    // Drawn beside and renamed: a failed plot leaves nothing half done.
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_lowercase();
+    let partial = path.with_extension(format!("partial.{ending}"));
+    let drawn = match ending.as_str() {
+        "svg" => on_canvas(SVGBackend::new(&partial, size).into_drawing_area(), panels),
+        "png" => on_canvas(BitMapBackend::new(&partial, size).into_drawing_area(), panels),
+        _ => return Err(Error::invalid("plot", path.display(), "a file name that ends in .svg or .png")),
+    };
+    let renamed =
+        drawn.map_err(failed).and_then(|()| std::fs::rename(&partial, path).map_err(|error| Error::io(path, error)));
+    if renamed.is_err() {
+        let _ = std::fs::remove_file(&partial);
+    }
+    renamed
+}
+
+/// One panel on its part of the canvas. A macro, as the types of linear and logarithmic axes have nothing in common.
+macro_rules! in_panel {
+    ($area:expr, $panel:expr, $x:expr, $y:expr) => {
+        (|| {
+            let panel: &Panel = $panel;
+            let mut chart = ChartBuilder::on($area)
+                .caption(&panel.title, (FONT, 20))
+                .margin(10)
+                .x_label_area_size(40)
+                .y_label_area_size(70)
+                .build_cartesian_2d($x, $y)?;
+            let mesh_style = RGBColor(230, 230, 230);
+            chart
+                .configure_mesh()
+                .x_desc(&panel.x_label)
+                .y_desc(&panel.y_label)
+                .label_style((FONT, 14))
+                .light_line_style(WHITE)
+                .bold_line_style(mesh_style)
+                .draw()?;
+            for (index, line) in panel.lines.iter().enumerate() {
+                let colour = COLOURS[index % COLOURS.len()];
+                let style = ShapeStyle { color: colour.to_rgba(), filled: true, stroke_width: 2 };
+                let points: Vec<(f64, f64)> = panel.shown(line).collect();
+                // A single point is no line: a dot shows it.
+                if let [point] = points[..] {
+                    chart.draw_series([Circle::new(point, 3, style)])?.label(&line.name);
+                } else {
+                    let series = chart.draw_series(LineSeries::new(points, style))?;
+                    series.label(&line.name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+                }
+            }
+            if panel.lines.len() > 1 {
+                chart
+                    .configure_series_labels()
+                    .position(SeriesLabelPosition::UpperRight)
+                    .background_style(WHITE.mix(0.85))
+                    .border_style(mesh_style)
+                    .label_font((FONT, 14))
+                    .draw()?;
+            }
+            Ok(())
+        })()
+    };
+}
+
+fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, panels: &[Panel]) -> Result<(), String> {
+    let text = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
+    canvas.fill(&WHITE).map_err(text)?;
+    for (area, panel) in canvas.split_evenly((panels.len(), 1)).iter().zip(panels) {
+        if let Some([(x0, x1), (y0, y1)]) = panel.ranges() {
+            if panel.logarithmic {
+                in_panel!(area, panel, x0..x1, (y0..y1).log_scale()).map_err(text)?;
+            } else {
+                in_panel!(area, panel, x0..x1, y0..y1).map_err(text)?;
+            }
+        }
+    }
+    canvas.present().map_err(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(points: Vec<(f64, f64)>, logarithmic: bool) -> Panel {
+        let lines = vec![Line { name: "a".into(), points }, Line { name: "b".into(), points: vec![(1.0, 2.0)] }];
+        Panel { title: "t".into(), x_label: "x".into(), y_label: "y".into(), logarithmic, lines }
+    }
+
+    #[test]
+    fn both_kinds_are_written_whatever_the_values() {
+        let folder = tempfile::tempdir().expect("folder");
+        let points = vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 0.0), (3.0, 1e9)];
+        for (name, first) in [("a.svg", b"<svg".as_slice()), ("a.png", b"\x89PNG".as_slice())] {
+            let path = folder.path().join(name);
+            draw(&path, (600, 400), &[panel(points.clone(), false), panel(points.clone(), true)]).expect("drawn");
+            assert!(std::fs::read(&path).expect("bytes").starts_with(first), "{name}");
+        }
+        let svg = std::fs::read_to_string(folder.path().join("a.svg")).expect("svg");
+        assert!(svg.contains("polyline") && !svg.contains("NaN"), "{svg}");
+    }
+
+    #[test]
+    fn nothing_to_draw_and_unknown_endings_are_errors_that_leave_nothing() {
+        let folder = tempfile::tempdir().expect("folder");
+        let empty = draw(&folder.path().join("a.svg"), (100, 100), &[Panel::default()]).expect_err("empty");
+        assert!(empty.to_string().contains("no point"), "{empty}");
+        let good = panel(vec![(0.0, 1.0), (1.0, 2.0)], false);
+        let ending = draw(&folder.path().join("a.pdf"), (100, 100), std::slice::from_ref(&good)).expect_err("ending");
+        assert!(ending.to_string().contains(".svg or .png"), "{ending}");
+        let missing = draw(&folder.path().join("no/a.svg"), (100, 100), &[good]).expect_err("folder");
+        assert!(missing.to_string().contains("a.svg"), "{missing}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 0);
+    }
+}
