@@ -120,6 +120,7 @@ macro_rules! in_panel {
                 .x_desc(&panel.x_label)
                 .y_desc(&panel.y_label)
                 .label_style((FONT, 14))
+                .x_label_formatter(&|x| format!("{x}"))
                 .light_line_style(WHITE)
                 .bold_line_style(mesh_style)
                 .draw()?;
