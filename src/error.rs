@@ -69,6 +69,14 @@ pub enum Error {
     /// LibTorch reported an error.
     #[error("LibTorch: {0}")]
     Torch(String),
+    /// A thread of a pipeline died.
+    #[error("the {name} thread died: {reason}")]
+    Thread {
+        /// The thread's name.
+        name: String,
+        /// What it said last.
+        reason: String,
+    },
     /// The user asked to stop (Ctrl-C); what was done so far has been saved.
     #[error("interrupted; what was done so far has been saved")]
     Interrupted,

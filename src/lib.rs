@@ -20,7 +20,7 @@
 //! | 4 | [`ctc`], [`metrics`], [`ModelDir`]: decoding, error counts, a model's facts |
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
-//! | 7 | `pipeline`, `output`: lists of files, lines of text and JSON |
+//! | 7 | `pipeline`, `output`: lists of files, live sessions; text, JSON, subtitles |
 //! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation; [`plot`]: curves |
 //! | 9 | [`cli`]: the command line |
 

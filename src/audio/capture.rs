@@ -1,163 +1,314 @@
-//! The microphone through cpal: callback -> recycled blocks -> a bounded channel.
+//! Input devices through cpal: choice, negotiation, and the callback that copies into recycled blocks.
 //!
-//! Layer 1. The callback runs on the audio system's thread: it copies, and neither allocates nor waits. Where the reader
-//! is so late that no block is free, samples are lost, counted, and told with the next block.
+//! Layer 1. The callback runs on the audio system's thread: it copies, and neither allocates nor waits nor locks. Where
+//! the reader is so late that no block is free, samples are lost, counted, and told with the next block; what the audio
+//! system itself lost (an overrun) is measured on its clock and told the same way.
 
-use super::{AudioBlock, AudioSource};
+use super::AudioBlock;
+use super::mic::{Input, MicSource};
 use crate::error::{Error, Result};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig};
+use cpal::{FromSample, I24, Sample, SampleFormat, SizedSample, Stream, StreamConfig, StreamInstant, U24};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Frames a block; longer callbacks fill several.
 const BLOCK_FRAMES: usize = 1024;
-/// Blocks there are: at 48 kHz the reader may be 2.7 s late before anything is lost.
+/// Blocks there are: at 48 kHz the reader may be 2.7 s late before anything is lost, at 16 kHz 8.2 s.
 const BLOCKS: usize = 128;
+/// The rate that is asked of a device that has no default.
+const PREFERRED_RATE_HZ: u32 = 48_000;
 
-/// A microphone (or any input device), channels averaged.
-pub struct MicSource {
-    full: Receiver<Result<AudioBlock>>,
-    /// Empty blocks on their way back to the callback.
-    empty: Sender<Vec<f32>>,
-    sample_rate: u32,
-    /// Keeps the device open.
-    _stream: Stream,
+/// An input device.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct InputDevice {
+    /// The name that people know it by.
+    pub name: String,
+    /// The audio system's name for it, unique.
+    pub id: String,
+    /// Whether it is used when none is named.
+    pub default: bool,
+    /// Samples a second that it would be opened with; `None` where it cannot be opened now.
+    pub sample_rate: Option<u32>,
+    /// Channels that it would be opened with.
+    pub channels: Option<u16>,
+    /// Sample format that it would be opened with.
+    pub sample_format: Option<String>,
 }
 
 /// The callback's end of the channels.
 struct Sink {
-    full: Sender<Result<AudioBlock>>,
+    full: Sender<AudioBlock>,
     empty: Receiver<Vec<f32>>,
     channels: usize,
+    rate: u32,
     /// Frames lost since the last block that was sent.
     dropped: u64,
+    /// Set by the audio system's report of an overrun.
+    overrun: Arc<AtomicBool>,
+    /// When the next frame should have been recorded, on the audio system's clock.
+    expected: Option<Duration>,
 }
 
 impl Sink {
-    fn take<T>(&mut self, interleaved: &[T])
+    /// Frames recorded at `recorded` on the audio system's clock.
+    fn take<T>(&mut self, interleaved: &[T], recorded: Duration)
     where
         T: Sample,
         f32: FromSample<T>,
     {
+        if self.overrun.swap(false, Ordering::Relaxed) {
+            let hole = recorded.saturating_sub(self.expected.unwrap_or(recorded));
+            self.dropped += (hole.as_secs_f64() * f64::from(self.rate)).round() as u64;
+        }
+        let frames = (interleaved.len() / self.channels) as u64;
+        self.expected = Some(recorded + Duration::from_secs_f64(frames as f64 / f64::from(self.rate)));
         for piece in interleaved.chunks(BLOCK_FRAMES * self.channels) {
-            let frames = (piece.len() / self.channels) as u64;
-            let Ok(mut samples) = self.empty.try_recv() else {
-                self.dropped += frames;
-                continue;
-            };
-            samples.clear();
-            samples.extend(
-                piece.chunks_exact(self.channels).map(|frame| {
-                    frame.iter().map(|sample| f32::from_sample(*sample)).sum::<f32>() / self.channels as f32
-                }),
-            );
-            let block = AudioBlock { samples, dropped: std::mem::take(&mut self.dropped) };
-            if let Err(refused) = self.full.try_send(Ok(block)) {
-                let lost = refused.into_inner().map_or(0, |block| block.dropped);
-                self.dropped += frames + lost;
-            }
+            self.copy(piece);
+        }
+    }
+
+    fn copy<T>(&mut self, interleaved: &[T])
+    where
+        T: Sample,
+        f32: FromSample<T>,
+    {
+        let frames = (interleaved.len() / self.channels) as u64;
+        let Ok(mut samples) = self.empty.try_recv() else {
+            self.dropped += frames;
+            return;
+        };
+        samples.clear();
+        let mean =
+            |frame: &[T]| frame.iter().map(|sample| f32::from_sample(*sample)).sum::<f32>() / self.channels as f32;
+        samples.extend(interleaved.chunks_exact(self.channels).map(mean));
+        let block = AudioBlock { samples, dropped: self.dropped };
+        match self.full.try_send(block) {
+            Ok(()) => self.dropped = 0,
+            Err(_) => self.dropped += frames,
         }
     }
 }
 
 impl MicSource {
-    /// Opens the input device whose name contains `device`, or the default one, at its own rate and channel count.
+    /// Opens the input device with this name or id (or the only one whose name contains it, in any case), or the default
+    /// one, at its own rate, channel count and sample format. When the device goes away it is opened again as soon as it
+    /// is back; the lost time is told as dropped samples.
     ///
     /// # Errors
     /// When there is no such device (the message lists those there are) or it cannot be opened.
     pub fn open(device: Option<&str>) -> Result<Self> {
-        let host = cpal::default_host();
-        let chosen = match device {
-            None => host.default_input_device(),
-            Some(wanted) => inputs()?.into_iter().find(|(name, _)| name.contains(wanted)).map(|(_, device)| device),
-        };
-        let Some(input) = chosen else {
-            let known = list_devices().unwrap_or_default();
-            let known = if known.is_empty() { "no input device is there".to_string() } else { known.join(", ") };
-            return Err(Error::audio(device.unwrap_or("default microphone"), format!("not found: {known}")));
-        };
-        let label = input.to_string();
-        let failed = |error: cpal::Error| Error::audio(&label, format!("cannot be opened: {error}"));
-        let supported = input.default_input_config().map_err(failed)?;
-        let (format, config) = (supported.sample_format(), StreamConfig::from(supported));
-        let (full_in, full) = bounded(BLOCKS + 1);
-        let (empty, empty_out) = bounded(BLOCKS);
-        for _ in 0..BLOCKS {
-            // The channel has room for exactly these.
-            let _ = empty.try_send(Vec::with_capacity(BLOCK_FRAMES));
-        }
-        let sink = Sink { full: full_in, empty: empty_out, channels: usize::from(config.channels).max(1), dropped: 0 };
-        let stream = start(&input, config, format, sink).map_err(failed)?;
-        stream.play().map_err(failed)?;
-        Ok(MicSource { full, empty, sample_rate: config.sample_rate, _stream: stream })
-    }
-
-    /// Gives a block's memory back once its samples were used; without this the blocks run out.
-    pub fn recycle(&self, block: AudioBlock) {
-        // Full only when the block was not one of ours.
-        let _ = self.empty.try_send(block.samples);
+        let device = device.map(str::to_string);
+        MicSource::with(Box::new(move || open_input(device.as_deref())))
     }
 }
 
-impl AudioSource for MicSource {
-    fn sample_rate(&self) -> u32 {
-        self.sample_rate
-    }
+/// The wanted device, or the default one.
+fn choose(wanted: Option<&str>) -> Result<cpal::Device> {
+    let Some(wanted) = wanted else {
+        let default = cpal::default_host().default_input_device();
+        return default.ok_or_else(|| not_found("default microphone"));
+    };
+    let all = inputs()?;
+    let exact = all.iter().find(|device| name_of(device) == wanted || id_of(device) == wanted);
+    let part = |device: &&cpal::Device| name_of(device).to_lowercase().contains(&wanted.to_lowercase());
+    exact.or_else(|| all.iter().find(part)).cloned().ok_or_else(|| not_found(wanted))
+}
 
-    /// Waits for the next block. The copy that leaves is the caller's; the block itself goes back to the callback.
-    fn next_block(&mut self) -> Result<Option<AudioBlock>> {
-        let Ok(block) = self.full.recv() else {
-            return Ok(None);
-        };
-        let block = block?;
-        let copy = block.clone();
-        self.recycle(block);
-        Ok(Some(copy))
+fn not_found(wanted: &str) -> Error {
+    let names: Vec<String> = inputs().unwrap_or_default().iter().map(name_of).collect();
+    let known = if names.is_empty() { "no input device is there".to_string() } else { names.join(", ") };
+    Error::audio(wanted, format!("no such input device; there are: {known} (`eddy devices` tells more)"))
+}
+
+fn open_input(wanted: Option<&str>) -> Result<Input> {
+    let device = choose(wanted)?;
+    let label = name_of(&device);
+    let failed = |error: cpal::Error| Error::audio(&label, format!("cannot be opened: {error}"));
+    let (config, format) = negotiate(&device).map_err(failed)?;
+    let (full_in, full) = bounded(BLOCKS);
+    let (empty, empty_out) = bounded(BLOCKS);
+    for _ in 0..BLOCKS {
+        // The channel has room for exactly these.
+        let _ = empty.try_send(Vec::with_capacity(BLOCK_FRAMES));
     }
+    let sink = Sink {
+        full: full_in,
+        empty: empty_out,
+        channels: usize::from(config.channels).max(1),
+        rate: config.sample_rate,
+        dropped: 0,
+        overrun: Arc::default(),
+        expected: None,
+    };
+    let lost = Arc::new(AtomicBool::new(false));
+    let stream = start(&device, config, format, sink, Arc::clone(&lost)).map_err(failed)?;
+    stream.play().map_err(failed)?;
+    Ok(Input { label, full, empty, sample_rate: config.sample_rate, lost, _stream: Box::new(stream) })
+}
+
+/// The device's default, or else what it can do that is nearest to 48 kHz.
+fn negotiate(device: &cpal::Device) -> Result<(StreamConfig, SampleFormat), cpal::Error> {
+    let chosen = match device.default_input_config() {
+        Ok(config) => config,
+        Err(error) => {
+            let distance = |rate: u32| rate.abs_diff(PREFERRED_RATE_HZ);
+            let clamped = |range: &cpal::SupportedStreamConfigRange| {
+                PREFERRED_RATE_HZ.clamp(range.min_sample_rate(), range.max_sample_rate())
+            };
+            let best = device.supported_input_configs()?.min_by_key(|range| distance(clamped(range)));
+            let range = best.ok_or(error)?;
+            let rate = clamped(&range);
+            range.with_sample_rate(rate)
+        }
+    };
+    let format = chosen.sample_format();
+    Ok((StreamConfig::from(chosen), format))
 }
 
 /// Opens the stream in the device's own sample format.
-fn start(device: &cpal::Device, config: StreamConfig, format: SampleFormat, sink: Sink) -> Result<Stream, cpal::Error> {
+fn start(
+    device: &cpal::Device,
+    config: StreamConfig,
+    format: SampleFormat,
+    sink: Sink,
+    lost: Arc<AtomicBool>,
+) -> Result<Stream, cpal::Error> {
     match format {
-        SampleFormat::I8 => build::<i8>(device, config, sink),
-        SampleFormat::I16 => build::<i16>(device, config, sink),
-        SampleFormat::I32 => build::<i32>(device, config, sink),
-        SampleFormat::U8 => build::<u8>(device, config, sink),
-        SampleFormat::U16 => build::<u16>(device, config, sink),
-        SampleFormat::U32 => build::<u32>(device, config, sink),
-        SampleFormat::F64 => build::<f64>(device, config, sink),
-        _ => build::<f32>(device, config, sink),
+        SampleFormat::I8 => build::<i8>(device, config, sink, lost),
+        SampleFormat::I16 => build::<i16>(device, config, sink, lost),
+        SampleFormat::I24 => build::<I24>(device, config, sink, lost),
+        SampleFormat::I32 => build::<i32>(device, config, sink, lost),
+        SampleFormat::I64 => build::<i64>(device, config, sink, lost),
+        SampleFormat::U8 => build::<u8>(device, config, sink, lost),
+        SampleFormat::U16 => build::<u16>(device, config, sink, lost),
+        SampleFormat::U24 => build::<U24>(device, config, sink, lost),
+        SampleFormat::U32 => build::<u32>(device, config, sink, lost),
+        SampleFormat::U64 => build::<u64>(device, config, sink, lost),
+        SampleFormat::F64 => build::<f64>(device, config, sink, lost),
+        _ => build::<f32>(device, config, sink, lost),
     }
 }
 
-fn build<T>(device: &cpal::Device, config: StreamConfig, mut sink: Sink) -> Result<Stream, cpal::Error>
+fn build<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut sink: Sink,
+    lost: Arc<AtomicBool>,
+) -> Result<Stream, cpal::Error>
 where
     T: SizedSample + Send + 'static,
     f32: FromSample<T>,
 {
-    let errors = sink.full.clone();
+    let overrun = Arc::clone(&sink.overrun);
     device.build_input_stream(
         config,
-        move |data: &[T], _: &_| sink.take(data),
+        move |samples: &[T], info: &cpal::InputCallbackInfo| {
+            sink.take(samples, info.timestamp().capture.duration_since(StreamInstant::ZERO));
+        },
         move |error: cpal::Error| match error.kind() {
-            cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied => {}
-            // One place in the channel is kept for this.
-            _ => drop(errors.try_send(Err(Error::audio("microphone", error.to_string())))),
+            cpal::ErrorKind::Xrun => overrun.store(true, Ordering::Relaxed),
+            cpal::ErrorKind::RealtimeDenied | cpal::ErrorKind::DeviceChanged => {}
+            _ => lost.store(true, Ordering::Relaxed),
         },
         None,
     )
 }
 
-fn inputs() -> Result<Vec<(String, cpal::Device)>> {
+fn inputs() -> Result<Vec<cpal::Device>> {
     let devices = cpal::default_host().input_devices();
     let devices = devices.map_err(|error| Error::audio("audio devices", format!("cannot be listed: {error}")))?;
-    Ok(devices.map(|device| (device.to_string(), device)).collect())
+    Ok(devices.collect())
 }
 
-/// Names of the input devices.
+fn name_of(device: &cpal::Device) -> String {
+    device.description().map_or_else(|_| id_of(device), |description| description.name().to_string())
+}
+
+fn id_of(device: &cpal::Device) -> String {
+    device.id().map_or_else(|_| "unknown".to_string(), |id| id.to_string())
+}
+
+/// The input devices, the default one first.
 ///
 /// # Errors
 /// When the audio system cannot be asked.
-pub fn list_devices() -> Result<Vec<String>> {
-    Ok(inputs()?.into_iter().map(|(name, _)| name).collect())
+pub fn list_devices() -> Result<Vec<InputDevice>> {
+    let default = cpal::default_host().default_input_device().map(|device| id_of(&device));
+    let describe = |device: &cpal::Device| {
+        let config = negotiate(device).ok();
+        InputDevice {
+            name: name_of(device),
+            id: id_of(device),
+            default: default.as_deref() == Some(id_of(device).as_str()),
+            sample_rate: config.as_ref().map(|(config, _)| config.sample_rate),
+            channels: config.as_ref().map(|(config, _)| config.channels),
+            sample_format: config.as_ref().map(|(_, format)| format.to_string()),
+        }
+    };
+    let mut devices: Vec<InputDevice> = inputs()?.iter().map(describe).collect();
+    devices.sort_by_key(|device| !device.default);
+    Ok(devices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(blocks: usize) -> (Sink, Receiver<AudioBlock>, Sender<Vec<f32>>) {
+        let (full, full_out) = bounded(blocks);
+        let (empty, empty_out) = bounded(blocks);
+        (0..blocks).for_each(|_| empty.send(Vec::with_capacity(BLOCK_FRAMES)).expect("room"));
+        let sink = Sink {
+            full,
+            empty: empty_out,
+            channels: 2,
+            rate: 1000,
+            dropped: 0,
+            overrun: Arc::default(),
+            expected: None,
+        };
+        (sink, full_out, empty)
+    }
+
+    #[test]
+    fn channels_are_averaged_and_formats_scaled() {
+        let (mut sink, full, _) = sink(4);
+        sink.take(&[i16::MAX, i16::MAX, 0, i16::MIN], Duration::ZERO);
+        sink.take(&[128u8, 128, 255, 0], Duration::ZERO);
+        let first = full.recv().expect("block");
+        assert!((first.samples[0] - 1.0).abs() < 1e-4 && (first.samples[1] + 0.5).abs() < 1e-4);
+        assert!(full.recv().expect("block").samples.iter().all(|sample| sample.abs() < 0.01));
+    }
+
+    #[test]
+    fn what_a_late_reader_loses_is_counted_and_placed() {
+        let (mut sink, full, empty) = sink(2);
+        let callback = vec![0.25f32; 2 * (BLOCK_FRAMES + 10)];
+        // Two blocks are filled, the next callback is lost as a whole.
+        sink.take(&callback, Duration::ZERO);
+        sink.take(&callback, Duration::ZERO);
+        let blocks = [full.recv().expect("block"), full.recv().expect("block")];
+        assert_eq!(blocks.each_ref().map(|block| (block.samples.len(), block.dropped)), [(BLOCK_FRAMES, 0), (10, 0)]);
+        let pointer = blocks[1].samples.as_ptr();
+        blocks.into_iter().rev().for_each(|block| empty.send(block.samples).expect("room"));
+        sink.take(&[0.5f32; 6], Duration::ZERO);
+        let block = full.recv().expect("block");
+        assert_eq!((block.samples.len(), block.dropped), (3, BLOCK_FRAMES as u64 + 10));
+        assert_eq!(block.samples.as_ptr(), pointer, "the block was not recycled");
+    }
+
+    #[test]
+    fn an_overrun_is_measured_on_the_audio_systems_clock() {
+        let (mut sink, full, _) = sink(4);
+        sink.take(&[0.0f32; 200], Duration::from_millis(500));
+        // Late without an overrun is jitter.
+        sink.take(&[0.0f32; 200], Duration::from_millis(640));
+        sink.overrun.store(true, Ordering::Relaxed);
+        sink.take(&[0.0f32; 200], Duration::from_millis(2740));
+        let dropped: Vec<u64> = full.try_iter().map(|block| block.dropped).collect();
+        assert_eq!(dropped, [0, 0, 2000]);
+    }
 }

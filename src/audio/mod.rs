@@ -6,12 +6,18 @@
 #[cfg(feature = "mic")]
 mod capture;
 mod decode;
+#[cfg(feature = "mic")]
+mod mic;
+mod paced;
 mod resample;
 mod wav;
 
 #[cfg(feature = "mic")]
-pub use capture::{MicSource, list_devices};
+pub use capture::{InputDevice, list_devices};
 pub use decode::{FileSource, open};
+#[cfg(feature = "mic")]
+pub use mic::MicSource;
+pub use paced::PacedSource;
 pub use resample::Resampler;
 pub use wav::{WavSource, WavWriter};
 
@@ -20,7 +26,7 @@ use crate::error::Result;
 /// A piece of a recording or of the microphone's stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AudioBlock {
-    /// Mono samples in `[-1, 1)`.
+    /// Mono samples in `[-1, 1)`; none where nothing is there yet.
     pub samples: Vec<f32>,
     /// Samples that were lost just before this block (the microphone alone may lose any).
     pub dropped: u64,

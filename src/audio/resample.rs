@@ -24,6 +24,10 @@ pub struct Resampler {
     converter: Option<Fft<f32>>,
     /// Input that does not fill a block yet.
     pending: Vec<f32>,
+    /// The last full block, on which the filter's overlap depends; empty before the first.
+    previous: Vec<f32>,
+    /// Runs ahead for [`Resampler::tail`].
+    probe: Option<Box<Resampler>>,
     block_in: usize,
     block: Vec<f32>,
     /// Output samples still to be dropped: the filter's delay.
@@ -53,13 +57,37 @@ impl Resampler {
         let block_out = converter.as_ref().map_or(0, |converter| converter.output_frames_max());
         let skip = converter.as_ref().map_or(0, |converter| converter.output_delay());
         let (pending, block) = (Vec::with_capacity(block_in), vec![0.0; block_out]);
-        Ok(Resampler { from, to, converter, pending, block_in, block, skip, pushed: 0, written: 0 })
+        let (previous, probe) = (Vec::with_capacity(block_in), None);
+        Ok(Resampler { from, to, converter, pending, previous, probe, block_in, block, skip, pushed: 0, written: 0 })
     }
 
     /// Longest delay in seconds between an input sample and the output that needs it: a block and half the filter;
     /// 0 for equal rates.
     pub fn delay_seconds(&self) -> f64 {
         1.5 * self.block_in as f64 / f64::from(self.from)
+    }
+
+    /// Appends what `finish` would append now; the stream goes on undisturbed.
+    ///
+    /// # Errors
+    /// As [`Stage::push`].
+    pub fn tail(&mut self, out: &mut Vec<f32>) -> Result<()> {
+        if self.converter.is_none() {
+            return Ok(());
+        }
+        let mut probe = match self.probe.take() {
+            Some(probe) => probe,
+            None => Box::new(Resampler::new(self.from, self.to)?),
+        };
+        probe.reset();
+        // An output block depends on its own input block and the one before, so this is the state that `self` is in.
+        let start = out.len();
+        probe.push(&self.previous, out)?;
+        out.truncate(start);
+        probe.push(&self.pending, out)?;
+        probe.finish(out)?;
+        self.probe = Some(probe);
+        Ok(())
     }
 
     /// Converts the full block in `pending`.
@@ -76,6 +104,7 @@ impl Resampler {
         self.skip -= drop;
         out.extend(self.block[drop..written].iter().map(|sample| (sample * GRID).round() / GRID));
         self.written += (written - drop) as u64;
+        std::mem::swap(&mut self.pending, &mut self.previous);
         self.pending.clear();
         Ok(())
     }
@@ -132,6 +161,7 @@ impl Stage for Resampler {
             self.skip = converter.output_delay();
         }
         self.pending.clear();
+        self.previous.clear();
         (self.pushed, self.written) = (0, 0);
     }
 }
@@ -182,6 +212,22 @@ mod tests {
                 assert_eq!(whole, convert(44100, 16000, &input, pieces), "{length} samples in pieces of {pieces}");
             }
         }
+    }
+
+    #[test]
+    fn the_tail_is_what_finish_would_give_and_disturbs_nothing() {
+        let input = tone(44100, 440.0, 5000);
+        let mut resampler = Resampler::new(44100, 16000).expect("resampler");
+        let mut out = Vec::new();
+        for (index, piece) in input.chunks(90).enumerate() {
+            resampler.push(piece, &mut out).expect("push");
+            let mut shown = out.clone();
+            resampler.tail(&mut shown).expect("tail");
+            let heard = (index * 90 + piece.len()).min(input.len());
+            assert_eq!(shown, convert(44100, 16000, &input[..heard], 5000), "after {heard} samples");
+        }
+        resampler.finish(&mut out).expect("finish");
+        assert_eq!(out, convert(44100, 16000, &input, 5000));
     }
 
     #[test]

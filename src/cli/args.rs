@@ -1,7 +1,9 @@
 //! Flags that several subcommands share.
 
 use anyhow::{Context, Result};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Messages on stderr: warnings, with `-v` progress, with `-vv` details; `RUST_LOG` overrides.
 pub(super) fn init_tracing(verbose: u8) {
@@ -10,10 +12,71 @@ pub(super) fn init_tracing(verbose: u8) {
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| format!("eddy={level}").into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(Messages::default)
+        .with_ansi(false)
         .without_time()
         .with_target(false)
         .init();
+}
+
+/// Messages that wait while a terminal view has the screen.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+fn held() -> std::sync::MutexGuard<'static, Option<Vec<String>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One message on its way to stderr, or to where it is held.
+#[derive(Default)]
+struct Messages(Vec<u8>);
+
+impl Write for Messages {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        match &mut *held() {
+            Some(held) => held.push(String::from_utf8_lossy(&self.0).trim_end().to_string()),
+            // There is nowhere to tell that stderr is gone.
+            None => drop(std::io::stderr().write_all(&self.0)),
+        }
+    }
+}
+
+/// While this lives, messages wait in it instead of going to stderr; what is left at its end goes there.
+#[cfg(feature = "torch")]
+pub(super) struct HeldMessages;
+
+/// Holds messages back.
+#[cfg(feature = "torch")]
+pub(super) fn hold_messages() -> HeldMessages {
+    *held() = Some(Vec::new());
+    HeldMessages
+}
+
+#[cfg(feature = "torch")]
+impl HeldMessages {
+    /// The messages since the last call.
+    pub fn take(&self) -> Vec<String> {
+        held().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+#[cfg(feature = "torch")]
+impl Drop for HeldMessages {
+    fn drop(&mut self) {
+        for message in held().take().unwrap_or_default() {
+            eprintln!("{message}");
+        }
+    }
 }
 
 /// `--model`: where the model is.
@@ -123,9 +186,56 @@ pub(super) enum DecoderKind {
 impl RecognizeArgs {
     /// Loads the model that `model` names.
     pub fn load(&self, model: &ModelArgs, device: tch::Device) -> Result<crate::Recognizer> {
+        self.load_with(model, device, Default::default())
+    }
+
+    /// As [`RecognizeArgs::load`], with endpoint rules of its own.
+    pub fn load_with(
+        &self,
+        model: &ModelArgs,
+        device: tch::Device,
+        endpoint: crate::recognizer::EndpointConfig,
+    ) -> Result<crate::Recognizer> {
         let DecoderKind::Greedy = self.decoder;
         let model = crate::ModelDir::open(&model.resolve()?)?;
-        let config = crate::RecognizerConfig { latency_ms: self.latency, ..Default::default() };
+        let config = crate::RecognizerConfig { latency_ms: self.latency, endpoint };
         Ok(crate::Recognizer::load(model, device, config)?)
+    }
+}
+
+/// When a segment ends.
+#[cfg(feature = "torch")]
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct EndpointArgs {
+    /// Silence that ends a segment without words
+    #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = milliseconds(), help_heading = "Endpoints")]
+    endpoint_no_speech: u64,
+    /// Silence that ends a segment with words
+    #[arg(long, value_name = "MS", default_value_t = 1200, value_parser = milliseconds(), help_heading = "Endpoints")]
+    endpoint_after_speech: u64,
+    /// Length from which on a segment counts as long
+    #[arg(long, value_name = "MS", default_value_t = 20_000, value_parser = milliseconds(), help_heading = "Endpoints")]
+    endpoint_long_speech: u64,
+    /// Silence that ends a long segment
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = milliseconds(), help_heading = "Endpoints")]
+    endpoint_long_speech_pause: u64,
+}
+
+#[cfg(feature = "torch")]
+fn milliseconds() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(10..=3_600_000)
+}
+
+#[cfg(feature = "torch")]
+impl EndpointArgs {
+    /// The rules.
+    pub fn config(&self) -> crate::recognizer::EndpointConfig {
+        let time = std::time::Duration::from_millis;
+        crate::recognizer::EndpointConfig {
+            no_speech: time(self.endpoint_no_speech),
+            after_speech: time(self.endpoint_after_speech),
+            long_speech: time(self.endpoint_long_speech),
+            long_speech_pause: time(self.endpoint_long_speech_pause),
+        }
     }
 }

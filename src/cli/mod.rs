@@ -4,6 +4,8 @@
 //! failed, 2 usage or nothing could be done.
 
 mod args;
+#[cfg(feature = "mic")]
+mod devices;
 mod features;
 mod inspect;
 mod plot;
@@ -14,6 +16,8 @@ mod adapt;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
+#[cfg(feature = "torch")]
+mod listen;
 #[cfg(feature = "torch")]
 mod train;
 #[cfg(feature = "torch")]
@@ -37,6 +41,12 @@ enum Command {
     /// Recordings in, text out
     #[cfg(feature = "torch")]
     Transcribe(transcribe::TranscribeArgs),
+    /// Speech in, text out while it is spoken: microphone or recording
+    #[cfg(feature = "torch")]
+    Listen(Box<listen::ListenArgs>),
+    /// The microphones there are
+    #[cfg(feature = "mic")]
+    Devices(devices::DevicesArgs),
     /// Word and character error rates of a model on manifests
     #[cfg(feature = "torch")]
     Evaluate(evaluate::EvaluateArgs),
@@ -67,6 +77,10 @@ pub fn run() -> anyhow::Result<u8> {
     match cli.command {
         #[cfg(feature = "torch")]
         Command::Transcribe(args) => transcribe::run(args),
+        #[cfg(feature = "torch")]
+        Command::Listen(args) => listen::run(*args),
+        #[cfg(feature = "mic")]
+        Command::Devices(args) => devices::run(args),
         #[cfg(feature = "torch")]
         Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "torch")]

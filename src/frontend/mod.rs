@@ -139,6 +139,24 @@ impl FrontEnd {
         self.resampler.as_ref().map_or(0.0, Resampler::delay_seconds)
     }
 
+    /// Appends the frames that `finish` would append now; the stream goes on undisturbed.
+    ///
+    /// # Errors
+    /// As [`Stage::push`].
+    pub fn tail(&mut self, out: &mut Frames) -> Result<()> {
+        let Some(resampler) = &mut self.resampler else {
+            return Ok(());
+        };
+        self.resampled.clear();
+        resampler.tail(&mut self.resampled)?;
+        let FrontEnd { framer, mfcc, log_mel, cmvn, resampled, .. } = self;
+        framer.clone().push(resampled, |frame| {
+            mfcc.log_mel(frame, log_mel);
+            append_cepstra(mfcc, cmvn.as_ref(), log_mel, out);
+        });
+        Ok(())
+    }
+
     /// Training only: features of a whole recording, with `edit` seeing (and changing) the log-mel frames
     /// `[T, num_mels]` before the DCT (SpecAugment). Equals `push` and `finish` when `edit` does nothing.
     ///

@@ -26,7 +26,7 @@ struct SegmentObject {
 }
 
 #[derive(Serialize)]
-struct WordObject {
+pub(super) struct WordObject {
     word: String,
     start: f64,
     end: f64,
@@ -53,7 +53,7 @@ fn segment_object(segment: &Segment) -> SegmentObject {
     }
 }
 
-fn word_object(word: &Word) -> WordObject {
+pub(super) fn word_object(word: &Word) -> WordObject {
     WordObject {
         word: word.text.clone(),
         start: seconds(word.start),
@@ -62,7 +62,7 @@ fn word_object(word: &Word) -> WordObject {
     }
 }
 
-fn seconds(time: Duration) -> f64 {
+pub(super) fn seconds(time: Duration) -> f64 {
     thousandths(time.as_secs_f64())
 }
 

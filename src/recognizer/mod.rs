@@ -97,6 +97,7 @@ impl Recognizer {
             segment_frames: 0,
             last_final: Duration::ZERO,
             shown: Vec::new(),
+            manual_ends: Vec::new(),
         })
     }
 
@@ -143,6 +144,12 @@ impl Recognizer {
         }
         discard(&mut session.pending, start);
         Ok(())
+    }
+
+    /// Ends the segment by hand after all features taken so far. The final comes when the block grid gets there, and
+    /// nothing but the segment ends.
+    pub fn end_segment_here(&self, session: &mut Session) {
+        session.manual_ends.push(session.frames().div_ceil(self.model.config.encoder.stacking as u64));
     }
 
     /// Ends a session: the last blocks run with whatever look-ahead there is. By value: nothing can follow.
@@ -229,6 +236,10 @@ impl Recognizer {
         let mut row = Frames::new(self.model.config.encoder.vocabulary);
         for values in log_probs.chunks_exact(row.dim) {
             row.first_frame = session.decoder.frames();
+            if session.manual_ends.first().is_some_and(|&end| end <= row.first_frame) {
+                session.manual_ends.remove(0);
+                self.end_segment(session, events);
+            }
             row.data.clear();
             row.data.extend_from_slice(values);
             session.decoder.push(&row)?;

@@ -27,6 +27,8 @@ pub struct Session {
     pub(super) last_final: Duration,
     /// What the last partial showed.
     pub(super) shown: Vec<Word>,
+    /// Output frames before which a segment ends by hand, ascending.
+    pub(super) manual_ends: Vec<u64>,
 }
 
 impl Session {
@@ -39,6 +41,7 @@ impl Session {
             segment_frames: self.segment_frames,
             last_final: self.last_final,
             shown: self.shown.clone(),
+            manual_ends: self.manual_ends.clone(),
         }
     }
 
@@ -64,6 +67,8 @@ pub(super) struct Snapshot {
     segment_frames: u64,
     last_final: Duration,
     shown: Vec<Word>,
+    #[serde(default)]
+    manual_ends: Vec<u64>,
 }
 
 impl Snapshot {
@@ -83,6 +88,7 @@ impl Snapshot {
             segment_frames: session.segment_frames,
             last_final: session.last_final,
             shown: session.shown.clone(),
+            manual_ends: session.manual_ends.clone(),
         })
     }
 
@@ -123,6 +129,7 @@ impl Snapshot {
         session.segment_frames = self.segment_frames;
         session.last_final = self.last_final;
         session.shown = self.shown;
+        session.manual_ends = self.manual_ends;
         Ok(session)
     }
 }

@@ -41,7 +41,7 @@ pub struct Segment {
 
 impl Segment {
     /// `None` without words.
-    pub(super) fn new(words: Vec<Word>) -> Option<Self> {
+    pub(crate) fn new(words: Vec<Word>) -> Option<Self> {
         let (start, end) = (words.first()?.start, words.last()?.end);
         let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
         Some(Segment { start, end, text, words })

@@ -1,0 +1,116 @@
+//! A transcript file that grows segment by segment and is readable at any moment: text, SRT, WebVTT, or JSON lines, by
+//! the name's ending.
+
+use super::events::event_line;
+use crate::error::{Error, Result};
+use crate::recognizer::{Event, Segment};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Formats of a growing transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Srt,
+    Vtt,
+    JsonLines,
+}
+
+/// A transcript that is written while the session runs.
+#[derive(Debug)]
+pub struct GrowingTranscript {
+    path: PathBuf,
+    file: File,
+    format: Format,
+    segments: usize,
+}
+
+impl GrowingTranscript {
+    /// Creates `path`; its ending chooses the format: `.txt`, `.srt`, `.vtt` or `.jsonl` (final events as
+    /// [`event_line`] writes them).
+    ///
+    /// # Errors
+    /// When the ending is another one or the file cannot be created.
+    pub fn create(path: &Path) -> Result<Self> {
+        let format = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("txt") => Format::Text,
+            Some("srt") => Format::Srt,
+            Some("vtt") => Format::Vtt,
+            Some("jsonl") => Format::JsonLines,
+            _ => {
+                let allowed = "a name that ends in .txt, .srt, .vtt or .jsonl";
+                return Err(Error::invalid("transcript file", path.display(), allowed));
+            }
+        };
+        let mut file = File::create(path).map_err(|error| Error::io(path, error))?;
+        if format == Format::Vtt {
+            file.write_all(b"WEBVTT\n").map_err(|error| Error::io(path, error))?;
+        }
+        Ok(GrowingTranscript { path: path.to_path_buf(), file, format, segments: 0 })
+    }
+
+    /// Appends a segment that became final when `at` of the audio had been heard.
+    ///
+    /// # Errors
+    /// When the file cannot be written, a full disk for example.
+    pub fn append(&mut self, at: Duration, segment: &Segment) -> Result<()> {
+        self.segments += 1;
+        let text = match self.format {
+            Format::Text => format!("{}\n", segment.text),
+            Format::Srt => srt_cue(self.segments, segment),
+            Format::Vtt => vtt_cue(segment),
+            Format::JsonLines => format!("{}\n", event_line(at, &Event::Final(segment.clone()))),
+        };
+        self.file.write_all(text.as_bytes()).map_err(|error| Error::io(&self.path, error))
+    }
+}
+
+/// A SubRip cue with the blank line behind it.
+fn srt_cue(number: usize, segment: &Segment) -> String {
+    format!("{number}\n{} --> {}\n{}\n\n", clock(segment.start, ','), clock(segment.end, ','), segment.text)
+}
+
+/// A WebVTT cue with the blank line before it.
+fn vtt_cue(segment: &Segment) -> String {
+    format!("\n{} --> {}\n{}\n", clock(segment.start, '.'), clock(segment.end, '.'), segment.text)
+}
+
+/// `hh:mm:ss` and milliseconds behind `point`.
+fn clock(time: Duration, point: char) -> String {
+    let (seconds, ms) = (time.as_secs(), time.subsec_millis());
+    format!("{:02}:{:02}:{:02}{point}{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_grows_in_place() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (start, end) = (Duration::from_millis(3_661_005), Duration::from_millis(3_662_500));
+        let segment = Segment { start, end, text: "go on".into(), words: vec![] };
+        let vtt = "\n01:01:01.005 --> 01:01:02.500\ngo on\n";
+        let json =
+            "{\"event\":\"final\",\"at\":3663.0,\"start\":3661.005,\"end\":3662.5,\"text\":\"go on\",\"words\":[]}\n";
+        for (name, head, first, second) in [
+            ("a.txt", "", "go on\n", "go on\n"),
+            ("a.srt", "", "1\n01:01:01,005 --> 01:01:02,500\ngo on\n\n", "2\n01:01:01,005 --> 01:01:02,500\ngo on\n\n"),
+            ("a.vtt", "WEBVTT\n", vtt, vtt),
+            ("a.jsonl", "", json, json),
+        ] {
+            let path = folder.path().join(name);
+            let mut transcript = GrowingTranscript::create(&path).expect("created");
+            let mut wanted = head.to_string();
+            for cue in [first, second] {
+                transcript.append(Duration::from_secs(3663), &segment).expect("appended");
+                wanted.push_str(cue);
+                assert_eq!(std::fs::read_to_string(&path).expect("readable"), wanted, "{name}");
+            }
+        }
+        let message = GrowingTranscript::create(Path::new("a.doc")).expect_err("ending").to_string();
+        assert!(message.contains("a.doc: must be a name that ends in .txt, .srt"), "{message}");
+    }
+}
