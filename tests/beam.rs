@@ -120,6 +120,8 @@ fn the_worked_table() {
     check(table_values(3), &[(&[2, 1], 0.2185), (&[1, 2], 0.1550), (&[1], 0.1525)]);
 }
 
+type Worth<'a> = &'a dyn Fn(&str) -> f64;
+
 /// What the letters of a text are worth, straight from the definition; `hot` phrases are counted word by word.
 fn worth(lm: &NgramLm, config: &BeamConfig, text: &str, hot: &[(&str, f32)]) -> f64 {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -141,7 +143,7 @@ fn worth(lm: &NgramLm, config: &BeamConfig, text: &str, hot: &[(&str, f32)]) -> 
 }
 
 /// All texts with their scores, best first.
-fn expected(table: &TokenTable, frames: &Frames, worth: &dyn Fn(&str) -> f64) -> Vec<(String, f64)> {
+fn expected(table: &TokenTable, frames: &Frames, worth: Worth) -> Vec<(String, f64)> {
     let mut texts: BTreeMap<String, f64> = BTreeMap::new();
     for (prefix, probability) in enumerate(frames) {
         *texts.entry(table.decode(&prefix)).or_insert(0.0) += probability;
@@ -163,7 +165,7 @@ fn an_unlimited_beam_finds_what_enumeration_finds() {
             let none = |_: &str| 0.0;
             let with_lm = |text: &str| worth(&lm, &config, text, &[]);
             let with_hot = |text: &str| worth(&lm, &config, text, hot);
-            let cases: [(_, &[_], &dyn Fn(&str) -> f64); 3] =
+            let cases: [(_, &[_], Worth); 3] =
                 [(None, &[], &none), (Some(lm.clone()), &[], &with_lm), (Some(lm.clone()), hot, &with_hot)];
             for (lm, hot, worth) in cases {
                 let wanted = expected(&table, &frames, worth);

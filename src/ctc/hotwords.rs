@@ -78,7 +78,7 @@ impl HotWords {
         let mut boosts: BTreeMap<String, f32> = BTreeMap::new();
         for HotWord { phrase, boost } in list {
             let words = normalize(phrase);
-            if words.is_empty() || !(boost.abs() <= LARGEST_BOOST) {
+            if words.is_empty() || !(-LARGEST_BOOST..=LARGEST_BOOST).contains(boost) {
                 let allowed = format!("at least one word, boost within {LARGEST_BOOST} of 0");
                 return Err(Error::invalid("hot word", format!("{phrase:?} with boost {boost}"), allowed));
             }

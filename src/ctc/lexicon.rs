@@ -122,7 +122,8 @@ impl LexiconWords {
         words.dedup_by(|b, a| letters[a.0 as usize..a.1 as usize] == letters[b.0 as usize..b.1 as usize]);
         let mut lexicon = Lexicon { nodes: Vec::new(), labels: vec![u16::MAX] };
         // Words below each node, in order of the nodes.
-        let mut below = vec![0..words.len()];
+        let mut below: Vec<std::ops::Range<usize>> = Vec::new();
+        below.push(0..words.len());
         let mut depth = 0;
         let mut level_end = 1;
         let mut node = 0;
