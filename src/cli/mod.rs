@@ -6,6 +6,7 @@
 mod args;
 mod features;
 mod inspect;
+mod lm;
 
 #[cfg(feature = "torch")]
 mod evaluate;
@@ -45,6 +46,8 @@ enum Command {
     Export(export::ExportArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
+    /// Language models: estimate, prune, build, score
+    Lm(lm::LmArgs),
     /// Features of a recording, as NumPy float32
     Features(features::FeaturesArgs),
 }
@@ -66,6 +69,7 @@ pub fn run() -> anyhow::Result<u8> {
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Lm(args) => lm::run(args),
         Command::Features(args) => features::run(args),
     }
 }
