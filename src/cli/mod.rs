@@ -7,6 +7,7 @@ mod args;
 mod features;
 mod inspect;
 mod plot;
+mod lm;
 
 #[cfg(feature = "torch")]
 mod adapt;
@@ -53,6 +54,8 @@ enum Command {
     Plot(plot::PlotArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
+    /// Language models: estimate, prune, build, score
+    Lm(lm::LmArgs),
     /// Features of a recording, as NumPy float32
     Features(features::FeaturesArgs),
 }
@@ -77,6 +80,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Export(args) => export::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Lm(args) => lm::run(args),
         Command::Features(args) => features::run(args),
     }
 }

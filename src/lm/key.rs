@@ -32,6 +32,12 @@ pub(super) fn head(key: u128, length: usize) -> u128 {
     if length == 0 { 0 } else { key >> shift(length - 1) << shift(length - 1) }
 }
 
+/// The same n-gram read from the other end.
+pub(super) fn reverse(key: u128) -> u128 {
+    let length = (0..MAX_ORDER).take_while(|&place| word(key, place).is_some()).count();
+    pack((0..length).rev().filter_map(|place| word(key, place)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +50,7 @@ mod tests {
         for (list, key) in lists.iter().zip(keys) {
             let words: Vec<_> = (0..MAX_ORDER).map_while(|place| word(key, place)).collect();
             assert_eq!(&words, list);
+            assert_eq!(reverse(key), pack(list.iter().rev().copied()));
             for length in 0..=list.len() {
                 assert_eq!(head(key, length), pack(list[..length].iter().copied()));
             }
