@@ -17,7 +17,7 @@
 //! | 1 | [`audio`]: WAV, FLAC, Ogg Opus, microphone, rate conversion |
 //! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
 //! | 3 | [`text`]: tokens, normaliser |
-//! | 4 | [`ctc`], [`metrics`], [`ModelDir`]: decoding, error counts, a model's facts |
+//! | 4 | [`ctc`], [`metrics`], [`ModelDir`], [`corpus`]: decoding, error counts, a model's facts, manifests |
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
 //! | 7 | `pipeline`, `output`: lists of files, lines of text and JSON |
@@ -26,6 +26,7 @@
 
 pub mod audio;
 pub mod cli;
+pub mod corpus;
 pub mod ctc;
 mod error;
 pub mod frontend;

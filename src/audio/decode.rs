@@ -193,6 +193,10 @@ impl AudioSource for FileSource {
     fn truncation(&self) -> Option<&str> {
         self.truncation.as_deref()
     }
+
+    fn length(&self) -> Option<u64> {
+        self.promised
+    }
 }
 
 fn is_ogg(path: &Path) -> std::io::Result<bool> {

@@ -118,6 +118,10 @@ impl AudioSource for WavSource {
     fn truncation(&self) -> Option<&str> {
         self.truncation.as_deref()
     }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.frames)
+    }
 }
 
 /// Mean of the channels of interleaved samples.

@@ -4,6 +4,7 @@
 //! failed, 2 usage or nothing could be done.
 
 mod args;
+mod corpus;
 mod features;
 mod inspect;
 
@@ -43,6 +44,8 @@ enum Command {
     /// A model directory from a training run
     #[cfg(feature = "torch")]
     Export(export::ExportArgs),
+    /// Corpora to manifests
+    Corpus(corpus::CorpusArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
     /// Features of a recording, as NumPy float32
@@ -65,6 +68,7 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Train(args) => train::run(args),
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
+        Command::Corpus(args) => corpus::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Features(args) => features::run(args),
     }
