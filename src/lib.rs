@@ -14,7 +14,7 @@
 //! | Layer | Modules |
 //! |-|-|
 //! | 0 | errors, [`Stage`] (the streaming protocol), [`Frames`] |
-//! | 1 | [`audio`]: WAV, FLAC, Ogg Opus, microphone, rate conversion |
+//! | 1 | [`audio`]: files of every usual format, microphone, rate conversion |
 //! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
 //! | 3 | [`text`]: tokens, normaliser |
 //! | 4 | [`ctc`], [`metrics`], [`ModelDir`], [`corpus`]: decoding, error counts, a model's facts, manifests |
