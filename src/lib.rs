@@ -14,10 +14,10 @@
 //! | Layer | Modules |
 //! |-|-|
 //! | 0 | errors, [`Stage`] (the streaming protocol), [`Frames`] |
-//! | 1 | [`audio`]: WAV, FLAC, Ogg Opus, microphone, rate conversion |
+//! | 1 | [`audio`]: files of every usual format, microphone, rate conversion |
 //! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
 //! | 3 | [`text`]: tokens, normaliser |
-//! | 4 | [`lm`], [`ctc`], [`metrics`], [`ModelDir`]: language models, decoding, error counts, a model's facts |
+//! | 4 | [`lm`], [`ctc`], [`metrics`], [`ModelDir`], [`corpus`]: language models, decoding, error counts, a model's facts, manifests |
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
 //! | 7 | `pipeline`, `output`: lists of files, lines of text and JSON |
@@ -26,6 +26,7 @@
 
 pub mod audio;
 pub mod cli;
+pub mod corpus;
 pub mod ctc;
 mod error;
 pub mod frontend;

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 10] = [
     &["audio"],
     &["frontend"],
     &["text"],
-    &["lm", "ctc", "metrics", "model_dir"],
+    &["lm", "ctc", "metrics", "model_dir", "corpus"],
     &["nn"],
     &["recognizer"],
     &["pipeline", "output"],

@@ -7,12 +7,14 @@
 mod capture;
 mod decode;
 mod resample;
+mod segment;
 mod wav;
 
 #[cfg(feature = "mic")]
 pub use capture::{MicSource, list_devices};
 pub use decode::{FileSource, open};
 pub use resample::Resampler;
+pub use segment::Segment;
 pub use wav::{WavSource, WavWriter};
 
 use crate::error::Result;
@@ -39,6 +41,11 @@ pub trait AudioSource: Send {
 
     /// After the end: what was missing, when the recording is shorter than its header says.
     fn truncation(&self) -> Option<&str> {
+        None
+    }
+
+    /// Before the first block: samples that the header promises, where it says so.
+    fn length(&self) -> Option<u64> {
         None
     }
 }

@@ -84,7 +84,7 @@ fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut De
 }
 
 fn open(utterance: &Utterance) -> crate::Result<Box<dyn audio::AudioSource>> {
-    audio::open(&utterance.audio)
+    utterance.open()
 }
 
 fn as_json(path: &Path, evaluation: &Evaluation) -> Value {

@@ -4,10 +4,11 @@
 //! failed, 2 usage or nothing could be done.
 
 mod args;
+mod corpus;
 mod features;
 mod inspect;
-mod plot;
 mod lm;
+mod plot;
 
 #[cfg(feature = "torch")]
 mod adapt;
@@ -52,6 +53,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
+    /// Corpora to manifests
+    Corpus(corpus::CorpusArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
     /// Language models: estimate, prune, build, score
@@ -79,6 +82,7 @@ pub fn run() -> anyhow::Result<u8> {
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
         Command::Plot(args) => plot::run(args),
+        Command::Corpus(args) => corpus::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Lm(args) => lm::run(args),
         Command::Features(args) => features::run(args),

@@ -22,7 +22,7 @@ Exit codes: 0 all files whole, 1 some files failed or end early, 2 nothing could
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TranscribeArgs {
-    /// Recordings: WAV, FLAC or Ogg Opus, any sample rate, any number of channels
+    /// Recordings: WAV, FLAC, MP3, Ogg, M4A, WebM, AIFF or CAF, any sample rate, any number of channels
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]

@@ -17,6 +17,11 @@ use crate::error::Result;
 use crate::stage::Frames;
 use serde::{Deserialize, Serialize};
 
+/// Fewest output frames that can carry `labels`: their number plus adjacent repeats (a blank must part those).
+pub fn min_input_len(labels: &[i64]) -> usize {
+    labels.len() + labels.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
+
 /// One emitted token with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Emission {

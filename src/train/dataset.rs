@@ -5,14 +5,14 @@
 use super::manifest::{Manifest, Utterance};
 use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
-use crate::audio::{self, Resampler, read_all};
+use crate::audio::{Resampler, read_all};
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEnd, num_frames};
 use crate::nn::min_input_len;
 use crate::stage::{Frames, Stage};
 use crate::text::{TokenTable, normalize};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,7 +41,7 @@ impl Item {
     pub fn audio(&self, rate_hz: u32) -> Result<Arc<Vec<f32>>> {
         match &self.cached {
             Some(samples) => Ok(Arc::clone(samples)),
-            None => Ok(Arc::new(decode(&self.utterance.audio, rate_hz)?)),
+            None => Ok(Arc::new(decode(&self.utterance, rate_hz)?)),
         }
     }
 }
@@ -211,7 +211,7 @@ impl Check<'_> {
     fn item(&self, utterance: Utterance, set: usize, labelled: bool) -> Result<Item> {
         let text = utterance.text.as_deref().filter(|_| labelled).unwrap_or("");
         let labels = self.tokens.encode(text)?;
-        let samples = decode(&utterance.audio, self.config.front_end.sample_rate_hz)?;
+        let samples = decode(&utterance, self.config.front_end.sample_rate_hz)?;
         self.check_length(samples.len(), &labels)?;
         let length = samples.len();
         let take = |left: usize| left.checked_sub(length);
@@ -241,11 +241,11 @@ fn fewest_output_frames(config: &TrainConfig, samples: &[usize]) -> u64 {
 }
 
 /// A whole recording at `rate_hz`. One that is cut short is refused: its text would not fit.
-fn decode(path: &Path, rate_hz: u32) -> Result<Vec<f32>> {
-    let mut source = audio::open(path)?;
+fn decode(utterance: &Utterance, rate_hz: u32) -> Result<Vec<f32>> {
+    let mut source = utterance.open()?;
     let samples = read_all(source.as_mut())?;
     if let Some(missing) = source.truncation() {
-        return Err(Error::audio(path, format!("{missing}: its text may not fit what is left")));
+        return Err(Error::audio(&utterance.audio, format!("{missing}: its text may not fit what is left")));
     }
     let mut out = Vec::with_capacity(samples.len());
     let mut resampler = Resampler::new(source.sample_rate(), rate_hz)?;
