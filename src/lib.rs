@@ -50,7 +50,9 @@ pub mod train;
 pub use error::{Error, Result};
 pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir};
 #[cfg(feature = "torch")]
-pub use recognizer::{Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word};
+pub use recognizer::{
+    BeamOptions, DecoderConfig, Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word,
+};
 pub use stage::{Frames, Stage, check_cut_invariance};
 #[cfg(feature = "torch")]
 pub use tch::Device;

@@ -1,7 +1,9 @@
 //! A model directory's facts, read and cross-checked without tensors. Layer 4.
 //!
-//! `model.json` (this file's [`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional `MODEL.md` and `recipe.toml`.
+//! `model.json` (this file's [`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional
+//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `MODEL.md` and `recipe.toml`.
 
+use crate::ctc::BeamConfig;
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEndConfig};
 use crate::text::TokenTable;
@@ -12,6 +14,8 @@ const CONFIG_FILE: &str = "model.json";
 const TOKENS_FILE: &str = "tokens.txt";
 const CMVN_FILE: &str = "cmvn.json";
 const WEIGHTS_FILE: &str = "model.safetensors";
+const LM_FILE: &str = "lm.bin";
+const DECODER_FILE: &str = "decoder.json";
 
 /// The recurrent cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -266,6 +270,37 @@ impl ModelDir {
     /// `model.safetensors`.
     pub fn weights_path(&self) -> PathBuf {
         self.path.join(WEIGHTS_FILE)
+    }
+
+    /// `lm.bin`, where the model has a language model.
+    pub fn lm_path(&self) -> Option<PathBuf> {
+        Some(self.path.join(LM_FILE)).filter(|path| path.is_file())
+    }
+
+    /// `decoder.json`, where the model has settings of its own for the beam search.
+    ///
+    /// # Errors
+    /// Names the file and the field that is not known or out of range.
+    pub fn beam_config(&self) -> Result<Option<BeamConfig>> {
+        let path = self.path.join(DECODER_FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let config: BeamConfig = serde_json::from_str(&text)
+            .map_err(|error| Error::model(&path, format!("not settings of a beam search: {error}")))?;
+        config.validate().map_err(|error| Error::model(&path, error.to_string()))?;
+        Ok(Some(config))
+    }
+
+    /// Writes `decoder.json`, atomically.
+    ///
+    /// # Errors
+    /// When a value is out of range or the file cannot be written.
+    pub fn save_beam_config(&self, config: &BeamConfig) -> Result<()> {
+        config.validate()?;
+        let json = serde_json::to_string_pretty(config).unwrap_or_default() + "\n";
+        crate::error::write_atomically(&self.path.join(DECODER_FILE), json.as_bytes())
     }
 
     /// Writes all but the weights into `path` (made if missing), each file atomically.

@@ -1,5 +1,6 @@
 //! Language models: queries, ARPA and binary files.
 
+#![allow(clippy::approx_constant)] // Logarithms of the worked example, to the digits that its file has.
 use eddy::lm::{LmState, NgramLm, NgramTable};
 use std::collections::HashSet;
 use std::path::Path;

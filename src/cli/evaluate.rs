@@ -41,7 +41,7 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let manifests: Vec<Manifest> =
         args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
-    let recognizer = args.recognize.load(&args.model, device)?;
+    let recognizer = args.recognize.load(&args.model, device, 0)?;
     let mut details = args.details.as_deref().map(Details::create).transpose()?;
     let mut failed = false;
     if !args.json {
