@@ -15,7 +15,7 @@ ngram 2=5
 ngram 3=2
 
 \\1-grams:
--99\t<s>\t-0.30103
+-99\t<s>\t-0.3
 -1.2\t<unk>
 -0.6\t</s>
 -0.5\tthe\t-0.4
@@ -69,8 +69,8 @@ fn scores_back_off_by_hand() {
     assert_eq!(lm.word_id("dog"), None);
     // <s> the; <s> the cat; the cat sat; (cat sat: not a bigram, no history) sat </s>.
     assert_near(&log10_probs(&lm, &["the", "cat", "sat", "</s>"]), &[-0.2, -0.1, -0.05, -0.4], 1e-6);
-    // <s> backs off by 0.30103 to cat; cat backs off by 0.2 to sat.
-    assert_near(&log10_probs(&lm, &["cat", "sat"]), &[-0.30103 - 0.9, -0.2 - 1.0], 1e-6);
+    // <s> backs off by 0.3 to cat; cat backs off by 0.2 to sat.
+    assert_near(&log10_probs(&lm, &["cat", "sat"]), &[-0.3 - 0.9, -0.2 - 1.0], 1e-6);
     // <s> the backs off by 0.15 to `the sat`; `the sat` has no back-off weight: sat the = -0.1 - 0.5.
     assert_near(&log10_probs(&lm, &["the", "sat", "the"]), &[-0.2, -0.15 - 0.7, -0.1 - 0.5], 1e-6);
     // `<s> the`, then `the` back off to <unk>, which leaves no history.
