@@ -13,7 +13,9 @@
 //! large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm 1.
 
 mod config;
+mod prefix;
 mod scorer;
+mod scratch;
 mod search;
 mod trace;
 
@@ -25,8 +27,10 @@ use super::{Decoder, Emission, Hypothesis};
 use crate::error::{Error, Result};
 use crate::stage::Frames;
 use crate::text::BLANK;
+use prefix::Prefix;
 use scorer::Scorer;
-use search::{BeamState, Prefix, Scratch};
+use scratch::Scratch;
+use search::BeamState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
