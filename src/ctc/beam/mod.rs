@@ -12,6 +12,7 @@
 //! Source: Graves 2012, "Supervised sequence labelling", section 7.5 (prefix search); Hannun et al. 2014, "First-pass
 //! large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm 1.
 
+mod agree;
 mod config;
 mod prefix;
 mod scorer;

@@ -62,6 +62,15 @@ impl Prefix {
         self.blank + self.label
     }
 
+    /// Whether it meets the same future as `other`, with at least its score whatever comes.
+    pub fn outdoes(&self, other: &Prefix) -> bool {
+        if self.node == other.node || self.token != other.token || self.word != other.word {
+            return false;
+        }
+        let ahead = f64::from(self.settled - other.settled).exp();
+        self.blank * ahead >= other.blank && self.label * ahead >= other.label
+    }
+
     /// The likelier alignment.
     pub fn path(&self) -> &Path {
         if self.label_path.prob > self.blank_path.prob { &self.label_path } else { &self.blank_path }

@@ -49,6 +49,9 @@ pub(super) struct Scratch {
     /// Places made in this frame of the two alignments of each prefix.
     pub placed: Vec<[u32; 2]>,
     pub kept: Kept,
+    /// Slots in the order in which they may be dropped, and whether they are.
+    pub order: Vec<u32>,
+    pub dropped: Vec<bool>,
 }
 
 impl Scratch {

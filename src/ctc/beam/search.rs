@@ -54,7 +54,7 @@ impl BeamState {
         self.advance(&frame, scorer, scratch);
         self.lead();
         if self.next_frame.is_multiple_of(SETTLE_EVERY) {
-            self.agree(scratch);
+            self.agree(scorer.config().settle_frames, scratch);
         }
     }
 
@@ -203,34 +203,6 @@ impl BeamState {
         if most < SMALLEST_BEST && most > 0.0 {
             self.offset += most.ln();
             self.prefixes.iter_mut().for_each(|prefix| prefix.scale(1.0 / most));
-        }
-    }
-
-    /// Moves the tokens that all prefixes have, and have done with, out of the trace, at the places that the leader
-    /// gives them.
-    pub fn agree(&mut self, scratch: &mut Scratch) {
-        let root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
-        let count = (self.trace.node(root).depth - self.trace.node(ROOT).depth) as usize;
-        let already = self.agreed.len();
-        let leader = &self.prefixes[self.leader];
-        let path = leader.path();
-        if count > 0 {
-            self.trace.emissions(leader.node, path.run, path.chain, &mut self.agreed);
-            self.agreed.truncate(already + count);
-        }
-        let base = leader.settled;
-        self.offset += f64::from(base);
-        let kept = &mut scratch.kept;
-        self.trace.begin_compaction(root, kept);
-        for prefix in &self.prefixes {
-            self.trace.mark(prefix.node, [prefix.blank_path.chain, prefix.label_path.chain], kept);
-        }
-        self.trace.sweep(kept);
-        for prefix in &mut self.prefixes {
-            prefix.node = kept.node(prefix.node);
-            prefix.blank_path.chain = kept.place(prefix.blank_path.chain);
-            prefix.label_path.chain = kept.place(prefix.label_path.chain);
-            prefix.settled -= base;
         }
     }
 }
