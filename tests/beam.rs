@@ -270,6 +270,37 @@ fn agreed_tokens_stay() {
 }
 
 #[test]
+fn on_sure_frames_agreed_tokens_follow_closely() {
+    let table = letters();
+    let mut decoder = decoder(&table, Some(lm()), BeamConfig::default(), &[]);
+    let mut largest = 0;
+    for _ in 0..60 {
+        for token in ["a", "▁", "b", "a", "▁", "a", "b", "▁"] {
+            decoder.push(&path(&table, &[token, "<blank>", "<blank>"])).expect("push");
+            largest = largest.max(decoder.current().emissions.len() - decoder.agreed());
+        }
+    }
+    assert_eq!(text(&decoder, &table), ["a ba ab"; 60].join(" "));
+    assert!(largest <= 20, "{largest} tokens behind");
+}
+
+#[test]
+fn dropping_what_is_outdone_finds_no_worse_text() {
+    let table = letters();
+    for seed in 0..12 {
+        let frames = noise(300, table.len(), 9.0, 300 + seed);
+        let score = |settle_frames: u64| {
+            let config = BeamConfig { settle_frames, beam: 100, ..Default::default() };
+            let mut decoder = decoder(&table, Some(lm()), config, &[("bab", 2.0)]);
+            decoder.push(&frames).expect("push");
+            decoder.best(1)[0].log_prob
+        };
+        let (kept, dropped) = (score(1_000_000), score(33));
+        assert!(dropped > kept - 1e-3, "seed {seed}: {dropped} for {kept}");
+    }
+}
+
+#[test]
 fn the_state_stays_small_with_and_without_segment_ends() {
     let table = letters();
     let mut decoder = decoder(&table, Some(lm()), BeamConfig::default(), &[("abba", 3.0)]);

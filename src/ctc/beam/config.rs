@@ -21,6 +21,9 @@ pub struct BeamConfig {
     pub top_tokens: usize,
     /// Taken off for each letter of a word that is neither in the vocabulary nor hot, `0.0..=100.0`.
     pub unknown_penalty: f32,
+    /// Once the best prefix has been done with a token for so many frames, a prefix without it is dropped where
+    /// another outdoes it whatever comes, `1..=1000000`.
+    pub settle_frames: u64,
 }
 
 impl Default for BeamConfig {
@@ -33,6 +36,8 @@ impl Default for BeamConfig {
             token_margin: 10.0,
             top_tokens: 40,
             unknown_penalty: 0.5,
+            // A second, at 30 ms a frame.
+            settle_frames: 33,
         }
     }
 }
@@ -48,6 +53,9 @@ impl BeamConfig {
             if !(1..=most).contains(&value) {
                 return Err(Error::invalid(what, value, format!("1..={most}")));
             }
+        }
+        if !(1..=1_000_000).contains(&self.settle_frames) {
+            return Err(Error::invalid("settle_frames", self.settle_frames, "1..=1000000"));
         }
         let weights = [
             ("alpha", self.alpha, 0.0, 10.0),

@@ -12,8 +12,11 @@
 //! Source: Graves 2012, "Supervised sequence labelling", section 7.5 (prefix search); Hannun et al. 2014, "First-pass
 //! large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm 1.
 
+mod agree;
 mod config;
+mod prefix;
 mod scorer;
+mod scratch;
 mod search;
 mod trace;
 
@@ -25,8 +28,10 @@ use super::{Decoder, Emission, Hypothesis};
 use crate::error::{Error, Result};
 use crate::stage::Frames;
 use crate::text::BLANK;
+use prefix::Prefix;
 use scorer::Scorer;
-use search::{BeamState, Prefix, Scratch};
+use scratch::Scratch;
+use search::BeamState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;

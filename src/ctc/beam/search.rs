@@ -4,9 +4,10 @@
 //! logs) relative to the best prefix: a sum of logs would cost an exponential for each. Beside it runs its likeliest
 //! alignment, for the places of its tokens.
 
-use super::BeamConfig;
-use super::scorer::{Scorer, WordState};
-use super::trace::{Kept, ROOT, Run, Trace};
+use super::prefix::{Path, Prefix};
+use super::scorer::Scorer;
+use super::scratch::{Candidate, Frame, STAY, Scratch};
+use super::trace::{ROOT, Run, Trace};
 use crate::ctc::Emission;
 use crate::ctc::lexicon::DEAD;
 use crate::text::BLANK;
@@ -16,100 +17,6 @@ use serde::{Deserialize, Serialize};
 const SETTLE_EVERY: u64 = 4;
 /// Probabilities are scaled up when the best is below this.
 const SMALLEST_BEST: f64 = 1e-60;
-/// A candidate that is its parent itself.
-const STAY: u32 = u32::MAX;
-
-/// Likeliest alignment of a prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Path {
-    pub prob: f64,
-    /// Places of the tokens before the last.
-    pub chain: u32,
-    /// Place of the last token.
-    pub run: Run,
-}
-
-/// A live prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Prefix {
-    pub node: u32,
-    pub token: u32,
-    /// Probability of the alignments that end in blank.
-    pub blank: f64,
-    /// Probability of those that end in `token`.
-    pub label: f64,
-    pub blank_path: Path,
-    pub label_path: Path,
-    pub word: WordState,
-    /// What its letters are worth for good.
-    pub settled: f32,
-    /// What they are worth until the next letter.
-    pub pending: f32,
-    /// The score's order; natural log.
-    pub score: f32,
-    /// The last word's end, once it was asked for.
-    #[serde(skip)]
-    finished: Option<(f32, WordState)>,
-}
-
-impl Prefix {
-    /// The root of a segment: `token` is what the last one ended with.
-    pub fn root(token: u32, blank: f64, label: f64, end: u64, word: WordState, pending: f32) -> Self {
-        let run = Run { first: end.saturating_sub(1), end, peak: 0.0 };
-        let path = |prob| Path { prob, chain: 0, run };
-        let (blank_path, label_path) = (path(blank), path(label));
-        Prefix {
-            node: ROOT,
-            token,
-            blank,
-            label,
-            blank_path,
-            label_path,
-            word,
-            settled: 0.0,
-            pending,
-            score: pending,
-            finished: None,
-        }
-    }
-
-    pub fn total(&self) -> f64 {
-        self.blank + self.label
-    }
-
-    /// The likelier alignment.
-    pub fn path(&self) -> &Path {
-        if self.label_path.prob > self.blank_path.prob { &self.label_path } else { &self.blank_path }
-    }
-
-    /// Probability of the alignments that `token` can follow (after itself only those that end in blank), and whether
-    /// the likeliest of them ends in the label.
-    fn before(&self, token: u32) -> (f64, bool) {
-        if token == self.token {
-            (self.blank, false)
-        } else {
-            (self.total(), self.label_path.prob > self.blank_path.prob)
-        }
-    }
-
-    fn path_in(&self, label: bool) -> &Path {
-        if label { &self.label_path } else { &self.blank_path }
-    }
-
-    fn scale(&mut self, factor: f64) {
-        for value in [&mut self.blank, &mut self.label, &mut self.blank_path.prob, &mut self.label_path.prob] {
-            *value *= factor;
-        }
-    }
-}
-
-/// A prefix of the next frame: `slot` itself, or `slot` with a token more.
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    score: f32,
-    slot: u32,
-    token: u32,
-}
 
 /// All that crosses a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,40 +31,6 @@ pub(super) struct BeamState {
     /// Natural log of what scores and probabilities are relative to.
     pub offset: f64,
     pub next_frame: u64,
-}
-
-/// Memory that is used again for each frame.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scratch {
-    tokens: Vec<(f32, u32)>,
-    /// For each token the last prefix that has it live after it.
-    extended: Vec<u32>,
-    first_child: Vec<u32>,
-    sibling: Vec<u32>,
-    stays: Vec<Prefix>,
-    candidates: Vec<Candidate>,
-    next: Vec<Prefix>,
-    /// Places made in this frame of the two alignments of each prefix.
-    placed: Vec<[u32; 2]>,
-    kept: Kept,
-}
-
-/// One frame's log-probs relative to its likeliest token's.
-struct Frame<'a> {
-    row: &'a [f32],
-    best: f32,
-    index: u64,
-}
-
-impl Frame<'_> {
-    fn log(&self, token: u32) -> f32 {
-        let value = self.row[token as usize] - self.best;
-        if value.is_nan() { f32::NEG_INFINITY } else { value }
-    }
-
-    fn prob(&self, token: u32) -> f64 {
-        f64::from(self.log(token)).exp()
-    }
 }
 
 impl BeamState {
@@ -181,7 +54,7 @@ impl BeamState {
         self.advance(&frame, scorer, scratch);
         self.lead();
         if self.next_frame.is_multiple_of(SETTLE_EVERY) {
-            self.agree(scratch);
+            self.agree(scorer.config().settle_frames, scratch);
         }
     }
 
@@ -330,78 +203,6 @@ impl BeamState {
         if most < SMALLEST_BEST && most > 0.0 {
             self.offset += most.ln();
             self.prefixes.iter_mut().for_each(|prefix| prefix.scale(1.0 / most));
-        }
-    }
-
-    /// Moves the tokens that all prefixes have, and have done with, out of the trace, at the places that the leader
-    /// gives them.
-    pub fn agree(&mut self, scratch: &mut Scratch) {
-        let root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
-        let count = (self.trace.node(root).depth - self.trace.node(ROOT).depth) as usize;
-        let already = self.agreed.len();
-        let leader = &self.prefixes[self.leader];
-        let path = leader.path();
-        if count > 0 {
-            self.trace.emissions(leader.node, path.run, path.chain, &mut self.agreed);
-            self.agreed.truncate(already + count);
-        }
-        let base = leader.settled;
-        self.offset += f64::from(base);
-        let kept = &mut scratch.kept;
-        self.trace.begin_compaction(root, kept);
-        for prefix in &self.prefixes {
-            self.trace.mark(prefix.node, [prefix.blank_path.chain, prefix.label_path.chain], kept);
-        }
-        self.trace.sweep(kept);
-        for prefix in &mut self.prefixes {
-            prefix.node = kept.node(prefix.node);
-            prefix.blank_path.chain = kept.place(prefix.blank_path.chain);
-            prefix.label_path.chain = kept.place(prefix.label_path.chain);
-            prefix.settled -= base;
-        }
-    }
-}
-
-impl Scratch {
-    fn begin_frame(&mut self, prefixes: usize) {
-        for list in [&mut self.first_child, &mut self.sibling] {
-            list.clear();
-            list.resize(prefixes, DEAD);
-        }
-        self.placed.clear();
-        self.placed.resize(prefixes, [0; 2]);
-        self.extended.fill(DEAD);
-        self.stays.clear();
-        self.candidates.clear();
-        self.next.clear();
-    }
-
-    /// The tokens likely enough to begin something new.
-    fn choose_tokens(&mut self, frame: &Frame, config: &BeamConfig) {
-        let least = frame.best - config.token_margin;
-        self.extended.resize(frame.row.len(), DEAD);
-        self.tokens.clear();
-        for (token, &log_prob) in frame.row.iter().enumerate().skip(BLANK as usize + 1) {
-            if log_prob >= least && log_prob > f32::NEG_INFINITY {
-                self.tokens.push((log_prob - frame.best, token as u32));
-            }
-        }
-        if self.tokens.len() > config.top_tokens {
-            let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-            self.tokens.select_nth_unstable_by(config.top_tokens - 1, order);
-            self.tokens.truncate(config.top_tokens);
-        }
-    }
-
-    /// Leaves the best `beam` candidates of those that score `floor` at least.
-    fn prune(&mut self, floor: f32, beam: usize) {
-        self.candidates.retain(|candidate| candidate.score >= floor);
-        if self.candidates.len() > beam {
-            let order = |a: &Candidate, b: &Candidate| {
-                b.score.total_cmp(&a.score).then((a.slot, a.token).cmp(&(b.slot, b.token)))
-            };
-            self.candidates.select_nth_unstable_by(beam - 1, order);
-            self.candidates.truncate(beam);
         }
     }
 }

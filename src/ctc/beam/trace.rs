@@ -159,6 +159,24 @@ impl Trace {
         common.unwrap_or(ROOT)
     }
 
+    /// The last node on the way to `node` whose token was done with before frame `due`; the root where there is none.
+    pub fn said_before(&self, mut node: u32, mut run: Run, mut chain: u32, due: u64) -> u32 {
+        while node != ROOT && run.end > due {
+            let place = &self.places[chain as usize];
+            (run, chain) = (place.run, place.previous);
+            node = self.nodes[node as usize].parent;
+        }
+        node
+    }
+
+    /// Whether the prefix at `node` is the one at `earlier`, which is not the root, or goes on from it.
+    pub fn passes(&self, mut node: u32, earlier: u32) -> bool {
+        while node > earlier {
+            node = self.nodes[node as usize].parent;
+        }
+        node == earlier
+    }
+
     /// Begins a compaction that makes `root` the root; every live prefix is to be marked, then [`Trace::sweep`] called.
     pub fn begin_compaction(&self, root: u32, kept: &mut Kept) {
         kept.root = root;
@@ -270,6 +288,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Whether a node is marked.
+    pub fn has(&self, node: u32) -> bool {
+        self.nodes[node as usize] != DEAD
+    }
+
     pub fn node(&self, old: u32) -> u32 {
         self.nodes[old as usize]
     }
