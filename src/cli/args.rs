@@ -152,10 +152,15 @@ impl RecognizeArgs {
 
     /// What the flags say about the search; asking for anything that only beam search has is asking for it.
     fn decoder(&self, model: &crate::ModelDir, nbest: usize) -> Result<DecoderConfig> {
-        let settings = [("--beam", self.beam.is_some()), ("--alpha", self.alpha.is_some())];
-        let more = [("--beta", self.beta.is_some()), ("--lm", self.lm.is_some())];
-        let last = [("--hotwords", self.hotwords.is_some()), ("--nbest", nbest > 1)];
-        let asked = settings.into_iter().chain(more).chain(last).find(|(_, given)| *given).map(|(flag, _)| flag);
+        let only_beam = [
+            ("--beam", self.beam.is_some()),
+            ("--alpha", self.alpha.is_some()),
+            ("--beta", self.beta.is_some()),
+            ("--lm", self.lm.is_some()),
+            ("--hotwords", self.hotwords.is_some()),
+            ("--nbest", nbest > 1),
+        ];
+        let asked = only_beam.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag);
         match (self.decoder, asked) {
             (Some(DecoderKind::Greedy), Some(flag)) => anyhow::bail!("{flag} needs --decoder beam"),
             (Some(DecoderKind::Greedy), None) => return Ok(DecoderConfig::Greedy),

@@ -2,15 +2,13 @@
 //!
 //! Layer 6.
 
-use crate::ctc::{
-    BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot, Decoder, Emission, GreedyDecoder, HotWord, HotWords, Hypothesis,
-};
+use crate::ctc::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot, Decoder, GreedyDecoder, HotWord, HotWords};
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
 use crate::model_dir::ModelDir;
-use crate::stage::Frames;
 use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -125,57 +123,24 @@ impl SessionDecoder {
             _ => Err(Error::Shape("this snapshot was taken with another decoder (greedy or beam)".into())),
         }
     }
+}
 
-    /// Emissions of the likeliest hypothesis as if the segment ended here.
-    pub fn final_emissions(&self) -> Vec<Emission> {
-        self.best(1).pop().map(|best| best.emissions).unwrap_or_default()
-    }
+impl Deref for SessionDecoder {
+    type Target = dyn Decoder;
 
-    fn as_decoder(&self) -> &dyn Decoder {
+    fn deref(&self) -> &Self::Target {
         match self {
             SessionDecoder::Greedy(greedy) => greedy,
             SessionDecoder::Beam(beam) => beam.as_ref(),
         }
     }
+}
 
-    fn as_decoder_mut(&mut self) -> &mut dyn Decoder {
+impl DerefMut for SessionDecoder {
+    fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             SessionDecoder::Greedy(greedy) => greedy,
             SessionDecoder::Beam(beam) => beam.as_mut(),
         }
-    }
-}
-
-impl Decoder for SessionDecoder {
-    fn push(&mut self, log_probs: &Frames) -> Result<()> {
-        self.as_decoder_mut().push(log_probs)
-    }
-
-    fn best(&self, n: usize) -> Vec<Hypothesis> {
-        self.as_decoder().best(n)
-    }
-
-    fn current(&self) -> Hypothesis {
-        self.as_decoder().current()
-    }
-
-    fn agreed(&self) -> usize {
-        self.as_decoder().agreed()
-    }
-
-    fn has_tokens(&self) -> bool {
-        self.as_decoder().has_tokens()
-    }
-
-    fn trailing_blanks(&self) -> u64 {
-        self.as_decoder().trailing_blanks()
-    }
-
-    fn frames(&self) -> u64 {
-        self.as_decoder().frames()
-    }
-
-    fn end_segment(&mut self) {
-        self.as_decoder_mut().end_segment();
     }
 }

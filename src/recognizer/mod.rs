@@ -13,7 +13,7 @@ pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
 pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 
-use crate::ctc::{Decoder, Emission, HotWord};
+use crate::ctc::{Emission, HotWord, Hypothesis};
 use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
@@ -295,11 +295,12 @@ impl Recognizer {
     }
 
     fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {
-        let mut words = self.words(session, &session.decoder.final_emissions());
+        let best = session.decoder.best(self.nbest.max(1));
+        let mut words = best.first().map_or(Vec::new(), |best| self.words(session, &best.emissions));
         // What was committed stays as it was told.
         words.iter_mut().zip(&session.committed).for_each(|(word, committed)| word.clone_from(committed));
         if let Some(mut segment) = Segment::new(words) {
-            segment.alternatives = self.alternatives(session);
+            segment.alternatives = best.iter().take(self.nbest).map(|other| self.alternative(other)).collect();
             session.last_final = segment.end;
             events.push(Event::Final(segment));
         }
@@ -309,19 +310,9 @@ impl Recognizer {
         session.tentative.clear();
     }
 
-    /// The likeliest hypotheses of the current segment.
-    fn alternatives(&self, session: &Session) -> Vec<Alternative> {
-        let best = if self.nbest == 0 { Vec::new() } else { session.decoder.best(self.nbest) };
-        let told = best.iter().map(|hypothesis| Alternative {
-            text: self
-                .words(session, &hypothesis.emissions)
-                .iter()
-                .map(|word| word.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" "),
-            log_prob: hypothesis.log_prob,
-        });
-        told.collect()
+    fn alternative(&self, hypothesis: &Hypothesis) -> Alternative {
+        let ids: Vec<i64> = hypothesis.emissions.iter().map(|emission| emission.token).collect();
+        Alternative { text: self.model.tokens.decode(&ids), log_prob: hypothesis.log_prob }
     }
 }
 
