@@ -10,5 +10,5 @@ mod write;
 
 pub use import::{CorpusKind, Import, ImportOptions, Imported, import};
 pub use manifest::{Manifest, ManifestLine, Utterance};
-pub use parallel::for_each_parallel;
+pub use parallel::{all_cores, for_each_parallel};
 pub use write::{relative_path, write_manifest};

@@ -2,10 +2,10 @@
 //!
 //! Layer 8. Bad utterances are named, counted and left out before training starts, so that none spoils a step.
 
-use super::manifest::{Manifest, Utterance};
 use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
 use crate::audio::{Resampler, read_all};
+use crate::corpus::{Manifest, Utterance, all_cores, for_each_parallel};
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEnd, num_frames};
 use crate::nn::min_input_len;
@@ -25,8 +25,6 @@ pub struct Item {
     pub labels: Vec<i64>,
     /// Length in samples at the model's rate.
     pub samples: usize,
-    /// Passes an epoch.
-    pub weight: f64,
     /// Place of its manifest in the recipe's list; for dev speakers of the training sets, one past the dev list.
     pub set: usize,
     /// Decoded audio, while the cache has room.
@@ -99,11 +97,8 @@ impl Dataset {
         let cache_left = AtomicUsize::new(config.data.cache_mb * (1 << 18));
         let total = train.len() + dev.len() + noise.len();
         let check = Check { config, tokens: &tokens, cache_left, progress: Reading::new(total) };
-        let mut items = |listed, labelled| check.items(listed, labelled, &mut preflight.rejected);
-        let (mut train, dev, noise) = (items(train, true), items(dev, false), items(noise, false));
-        for item in &mut train {
-            item.weight = config.data.train[item.set].weight();
-        }
+        let mut items = |listed: Vec<Listed>, labelled| check.items(&listed, labelled, &mut preflight.rejected);
+        let (train, dev, noise) = (items(train, true)?, items(dev, false)?, items(noise, false)?);
         if train.is_empty() {
             let first = preflight.rejected.first().map_or("no utterance", String::as_str);
             return Err(Error::invalid(
@@ -174,30 +169,15 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// The good ones, in order; decoding is spread over all cores.
-    fn items(&self, listed: Vec<Listed>, labelled: bool, rejected: &mut Vec<String>) -> Vec<Item> {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let work = |(set, utterance): Listed| {
+    fn items(&self, listed: &[Listed], labelled: bool, rejected: &mut Vec<String>) -> Result<Vec<Item>> {
+        let work = |(set, utterance): &Listed| {
             let path = utterance.audio.display().to_string();
-            let item = self.item(utterance, set, labelled).map_err(|error| {
+            self.item(utterance.clone(), *set, labelled).map_err(|error| {
                 let error = error.to_string();
                 if error.contains(&path) { error } else { format!("{path}: {error}") }
-            });
-            self.progress.one_more();
-            item
+            })
         };
-        let (work, mut rest, mut parts) = (&work, listed.into_iter(), Vec::new());
-        let size = rest.len().div_ceil(threads).max(1);
-        for _ in 0..threads {
-            parts.push(rest.by_ref().take(size).collect::<Vec<_>>());
-        }
-        let outcomes: Vec<Result<Item, String>> = std::thread::scope(|scope| {
-            let spawn = |part: Vec<Listed>| scope.spawn(move || part.into_iter().map(work).collect::<Vec<_>>());
-            let threads: Vec<_> = parts.into_iter().map(spawn).collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        });
+        let outcomes = for_each_parallel(listed, all_cores(), work, &|_| self.progress.one_more())?;
         let mut items = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             match outcome {
@@ -205,7 +185,7 @@ impl Check<'_> {
                 Err(reason) => rejected.push(reason),
             }
         }
-        items
+        Ok(items)
     }
 
     fn item(&self, utterance: Utterance, set: usize, labelled: bool) -> Result<Item> {
@@ -217,7 +197,7 @@ impl Check<'_> {
         let take = |left: usize| left.checked_sub(length);
         let keep = self.cache_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
         let cached = keep.then(|| Arc::new(samples));
-        Ok(Item { utterance, labels, samples: length, weight: 1.0, set, cached })
+        Ok(Item { utterance, labels, samples: length, set, cached })
     }
 
     /// Output frames must carry the labels at the fastest speed too.

@@ -1,6 +1,6 @@
 //! `eddy corpus import`: a corpus as it was published in, a manifest out.
 
-use crate::corpus::{CorpusKind, Import, ImportOptions, import, write_manifest};
+use crate::corpus::{CorpusKind, Import, ImportOptions, all_cores, import, write_manifest};
 use anyhow::{Context, Result};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ Exit codes: 0 all imported, 1 some left out, 2 nothing could be imported.";
 pub(super) struct ImportArgs {
     /// Layout of the corpus
     #[arg(value_enum)]
-    kind: Kind,
+    kind: CorpusKind,
     /// The corpus's folder, or its table
     #[arg(value_name = "DIR")]
     path: PathBuf,
@@ -36,46 +36,16 @@ pub(super) struct ImportArgs {
     jobs: Option<u16>,
 }
 
-/// The layouts, by the names they have on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
-    /// SPEAKER/CHAPTER/*.trans.txt and recordings
-    Librispeech,
-    /// A table with path, sentence, client_id (TSV) and clips/
-    CommonVoice,
-    /// wav.scp, text, utt2spk, segments
-    Kaldi,
-    /// JSON lines with audio_filepath, text, duration, offset
-    Nemo,
-    /// A table with wav_filename, transcript (CSV)
-    Deepspeech,
-    /// metadata.csv and wavs/
-    Ljspeech,
-}
-
-impl From<Kind> for CorpusKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Librispeech => CorpusKind::Librispeech,
-            Kind::CommonVoice => CorpusKind::CommonVoice,
-            Kind::Kaldi => CorpusKind::Kaldi,
-            Kind::Nemo => CorpusKind::Nemo,
-            Kind::Deepspeech => CorpusKind::Deepspeech,
-            Kind::Ljspeech => CorpusKind::Ljspeech,
-        }
-    }
-}
-
 /// Runs it.
 pub(super) fn run(args: ImportArgs) -> Result<u8> {
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         anyhow::bail!("{}: no such folder for the manifest: make it first", folder.display());
     }
-    let jobs = args.jobs.map_or_else(super::all_cores, usize::from);
+    let jobs = args.jobs.map_or_else(all_cores, usize::from);
     let options = ImportOptions { durations: !args.no_durations, jobs };
     let bar = super::progress();
-    let imported = import(args.kind.into(), &args.path, &options, &|done, all| {
+    let imported = import(args.kind, &args.path, &options, &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });

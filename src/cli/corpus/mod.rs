@@ -27,11 +27,6 @@ pub(super) fn run(args: CorpusArgs) -> Result<u8> {
     }
 }
 
-/// Threads when `--jobs` is not given.
-fn all_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
-}
-
 /// Recordings opened of all, for a person who waits; hidden where stderr is no terminal.
 fn progress() -> ProgressBar {
     if !std::io::stderr().is_terminal() {

@@ -18,20 +18,20 @@ use std::path::{Path, PathBuf};
 /// Seconds that a part of a recording may reach beyond its end.
 const TOLERANCE_SECONDS: f64 = 0.1;
 
-/// The layouts there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The layouts there are, with the names that they have on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CorpusKind {
-    /// `SPEAKER/CHAPTER/*.trans.txt`, recordings beside it.
+    /// SPEAKER/CHAPTER/*.trans.txt and recordings
     Librispeech,
-    /// A TSV table with `path`, `sentence`, `client_id`; recordings in `clips/`.
+    /// A table with path, sentence, client_id (TSV) and clips/
     CommonVoice,
-    /// `wav.scp`, `text`, and where there are any `utt2spk`, `segments`.
+    /// wav.scp, text, utt2spk, segments
     Kaldi,
-    /// JSON lines with `audio_filepath`, `text`, `duration`, `offset`.
+    /// JSON lines with audio_filepath, text, duration, offset
     Nemo,
-    /// A CSV table with `wav_filename`, `transcript`.
+    /// A table with wav_filename, transcript (CSV)
     Deepspeech,
-    /// `metadata.csv` with `id|text|normalized text`; recordings in `wavs/`.
+    /// metadata.csv and wavs/
     Ljspeech,
 }
 
