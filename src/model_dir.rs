@@ -193,7 +193,7 @@ impl EncoderConfig {
             return Err(Error::invalid("direction", "no grid", "at least one chunk and look_ahead"));
         }
         for grid in grids {
-            within("chunk", grid.chunk, 1, 512, " frames")?;
+            within("chunk", grid.chunk, 1, 3000, " frames")?;
             within("look_ahead", grid.look_ahead, 0, 512, " frames")?;
             for (what, value) in [("chunk", grid.chunk), ("look_ahead", grid.look_ahead)] {
                 if !value.is_multiple_of(self.stacking) {
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn fields_out_of_range_are_named_with_value_and_range() {
         let message = |model: ModelConfig| model.validate().expect_err("not valid").to_string();
-        assert_eq!(message(config(grids(&[(0, 3)]))), "chunk = 0: must be 1..=512 frames");
+        assert_eq!(message(config(grids(&[(0, 3)]))), "chunk = 0: must be 1..=3000 frames");
         assert_eq!(message(config(grids(&[(4, 3)]))), "chunk = 4: must be a multiple of the stacking, 3");
         let mut model = config(DirectionConfig::Full);
         model.encoder.input_dim = 13;

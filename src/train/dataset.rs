@@ -155,6 +155,7 @@ fn make_tokens(config: &TrainConfig, train: &[Listed]) -> Result<TokenTable> {
     match config.model.tokens {
         TokenRecipe::Characters => TokenTable::characters(texts),
         TokenRecipe::Words(min_count) => TokenTable::words(texts, min_count),
+        TokenRecipe::Pieces(size) => TokenTable::pieces(texts, size),
     }
 }
 
