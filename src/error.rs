@@ -3,7 +3,7 @@
 //! Layer 0: used by everything, uses nothing.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -125,20 +125,28 @@ impl From<tch::TchError> for Error {
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |file| file.write_all(bytes).map_err(|error| Error::io(path, error)))
+}
+
+/// [`write_atomically`] for files that are made piece by piece.
+///
+/// # Errors
+/// When the file cannot be written, or `write` fails.
+pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+    let io = |error| Error::io(path, error);
+    let all = || {
+        let mut file = BufWriter::with_capacity(1 << 16, File::create(&temporary).map_err(io)?);
+        write(&mut file)?;
+        file.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
+        std::fs::rename(&temporary, path).map_err(io)
     };
-    write().map_err(|error| {
+    all().inspect_err(|_| {
         // Gone already, or nothing can be done about it.
         let _ = std::fs::remove_file(&temporary);
-        Error::io(path, error)
     })
 }
 

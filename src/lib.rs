@@ -14,10 +14,10 @@
 //! | Layer | Modules |
 //! |-|-|
 //! | 0 | errors, [`Stage`] (the streaming protocol), [`Frames`] |
-//! | 1 | [`audio`]: WAV, FLAC, Ogg Opus, microphone, rate conversion |
+//! | 1 | [`audio`]: files of every usual format, microphone, rate conversion |
 //! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
 //! | 3 | [`text`]: tokens, normaliser |
-//! | 4 | [`ctc`], [`metrics`], [`ModelDir`]: decoding, error counts, a model's facts |
+//! | 4 | [`lm`], [`ctc`], [`metrics`], [`ModelDir`], [`corpus`]: language models, decoding, error counts, a model's facts, manifests |
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
 //! | 7 | `pipeline`, `output`: lists of files, live sessions; text, JSON, subtitles |
@@ -26,9 +26,11 @@
 
 pub mod audio;
 pub mod cli;
+pub mod corpus;
 pub mod ctc;
 mod error;
 pub mod frontend;
+pub mod lm;
 pub mod metrics;
 mod model_dir;
 #[cfg(feature = "torch")]
@@ -48,7 +50,9 @@ pub mod train;
 pub use error::{Error, Result};
 pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir};
 #[cfg(feature = "torch")]
-pub use recognizer::{Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word};
+pub use recognizer::{
+    BeamOptions, DecoderConfig, Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word,
+};
 pub use stage::{Frames, Stage, check_cut_invariance};
 #[cfg(feature = "torch")]
 pub use tch::Device;

@@ -1,7 +1,9 @@
 //! A model directory's facts, read and cross-checked without tensors. Layer 4.
 //!
-//! `model.json` (this file's [`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional `MODEL.md` and `recipe.toml`.
+//! `model.json` (this file's [`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional
+//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `MODEL.md` and `recipe.toml`.
 
+use crate::ctc::BeamConfig;
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEndConfig};
 use crate::text::TokenTable;
@@ -12,6 +14,8 @@ const CONFIG_FILE: &str = "model.json";
 const TOKENS_FILE: &str = "tokens.txt";
 const CMVN_FILE: &str = "cmvn.json";
 const WEIGHTS_FILE: &str = "model.safetensors";
+const LM_FILE: &str = "lm.bin";
+const DECODER_FILE: &str = "decoder.json";
 
 /// The recurrent cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -189,7 +193,7 @@ impl EncoderConfig {
             return Err(Error::invalid("direction", "no grid", "at least one chunk and look_ahead"));
         }
         for grid in grids {
-            within("chunk", grid.chunk, 1, 512, " frames")?;
+            within("chunk", grid.chunk, 1, 3000, " frames")?;
             within("look_ahead", grid.look_ahead, 0, 512, " frames")?;
             for (what, value) in [("chunk", grid.chunk), ("look_ahead", grid.look_ahead)] {
                 if !value.is_multiple_of(self.stacking) {
@@ -268,6 +272,37 @@ impl ModelDir {
         self.path.join(WEIGHTS_FILE)
     }
 
+    /// `lm.bin`, where the model has a language model.
+    pub fn lm_path(&self) -> Option<PathBuf> {
+        Some(self.path.join(LM_FILE)).filter(|path| path.is_file())
+    }
+
+    /// `decoder.json`, where the model has settings of its own for the beam search.
+    ///
+    /// # Errors
+    /// Names the file and the field that is not known or out of range.
+    pub fn beam_config(&self) -> Result<Option<BeamConfig>> {
+        let path = self.path.join(DECODER_FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let config: BeamConfig = serde_json::from_str(&text)
+            .map_err(|error| Error::model(&path, format!("not settings of a beam search: {error}")))?;
+        config.validate().map_err(|error| Error::model(&path, error.to_string()))?;
+        Ok(Some(config))
+    }
+
+    /// Writes `decoder.json`, atomically.
+    ///
+    /// # Errors
+    /// When a value is out of range or the file cannot be written.
+    pub fn save_beam_config(&self, config: &BeamConfig) -> Result<()> {
+        config.validate()?;
+        let json = serde_json::to_string_pretty(config).unwrap_or_default() + "\n";
+        crate::error::write_atomically(&self.path.join(DECODER_FILE), json.as_bytes())
+    }
+
     /// Writes all but the weights into `path` (made if missing), each file atomically.
     ///
     /// # Errors
@@ -321,7 +356,7 @@ mod tests {
     #[test]
     fn fields_out_of_range_are_named_with_value_and_range() {
         let message = |model: ModelConfig| model.validate().expect_err("not valid").to_string();
-        assert_eq!(message(config(grids(&[(0, 3)]))), "chunk = 0: must be 1..=512 frames");
+        assert_eq!(message(config(grids(&[(0, 3)]))), "chunk = 0: must be 1..=3000 frames");
         assert_eq!(message(config(grids(&[(4, 3)]))), "chunk = 4: must be a multiple of the stacking, 3");
         let mut model = config(DirectionConfig::Full);
         model.encoder.input_dim = 13;

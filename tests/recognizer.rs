@@ -31,7 +31,7 @@ fn recognizer_of(facts: ModelDir, kind: Kind, config: RecognizerConfig) -> Recog
 }
 
 fn recognizer(cell: CellKind, direction: DirectionConfig, endpoint: EndpointConfig) -> Recognizer {
-    let config = RecognizerConfig { latency_ms: None, endpoint };
+    let config = RecognizerConfig { endpoint, ..RecognizerConfig::default() };
     recognizer_of(model(Path::new("memory"), cell, direction), Kind::Float, config)
 }
 

@@ -25,7 +25,7 @@ fn write_tones(path: &Path, text: &str) {
     writer.finish().expect("file");
 }
 
-/// LibTorch draws dropout from one generator for the whole process: trainings of one process take turns.
+/// LibTorch draws first weights from one generator for the whole process: trainings of one process take turns.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A folder with recordings, a manifest and a recipe.
@@ -101,6 +101,19 @@ frequency_width = 2
         )
     }
 
+    /// Adds to the training manifest.
+    fn add_line(&self, line: &str) {
+        let before = std::fs::read_to_string(self.path("train.jsonl")).expect("manifest");
+        self.write("train.jsonl", &format!("{before}\n{line}"));
+    }
+
+    /// The model of a whole training, in `model`.
+    fn trained(&self, recipe: &str) -> ModelDir {
+        self.trainer(recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
+        export(&self.path("run"), Choice::Last, Kind::Float, &self.path("model")).expect("export");
+        ModelDir::open(&self.path("model")).expect("model")
+    }
+
     fn trainer(&self, recipe: &str, run: &str, start: Start) -> eddy::Result<Trainer> {
         self.write("recipe.toml", recipe);
         let config = TrainConfig::load(&self.path("recipe.toml"))?;
@@ -164,7 +177,6 @@ fn bad_utterances_are_named_counted_and_left_out() {
     short.finish().expect("file");
     let whole = std::fs::read(corpus.path("0.wav")).expect("bytes");
     std::fs::write(corpus.path("cut.wav"), &whole[..whole.len() / 2]).expect("write");
-    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
     let bad = [
         r#"{"audio": "missing.wav", "text": "low"}"#,
         r#"{"audio": "not-audio.wav", "text": "low"}"#,
@@ -172,7 +184,7 @@ fn bad_utterances_are_named_counted_and_left_out() {
         r#"{"audio": "cut.wav", "text": "low"}"#,
         r#"{"audio": "0.wav", "text": ""}"#,
     ];
-    corpus.write("train.jsonl", &format!("{good}\n{}", bad.join("\n")));
+    corpus.add_line(&bad.join("\n"));
     let recipe = corpus.recipe(1, r#"exclude = ["LOW, top!"]"#);
     let summary = corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").summary();
     assert!(summary.contains("8 utterances"), "{summary}");
@@ -192,11 +204,8 @@ fn bad_utterances_are_named_counted_and_left_out() {
 fn characters_unknown_to_an_initial_model_are_named_and_other_networks_refused() {
     let corpus = Corpus::new();
     let recipe = corpus.recipe(1, "");
-    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
-    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
-    let model = ModelDir::open(&corpus.path("model")).expect("model");
-    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
-    corpus.write("train.jsonl", &format!("{good}\n{}", r#"{"audio": "0.wav", "text": "zero"}"#));
+    let model = corpus.trained(&recipe);
+    corpus.add_line(r#"{"audio": "0.wav", "text": "zero"}"#);
     let summary = corpus.trainer(&recipe, "second", Start::Init(Box::new(model.clone()))).expect("trainer").summary();
     assert!(summary.contains("'z' is not"), "{summary}");
     let wider = recipe.replace("hidden = 24", "hidden = 25");
@@ -265,9 +274,7 @@ fn recordings_too_short_to_be_joined_are_not_joined() {
 fn adaptation_starts_from_the_model_and_frozen_layers_stay() {
     let corpus = Corpus::new();
     let recipe = corpus.recipe(2, "");
-    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
-    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
-    let model = ModelDir::open(&corpus.path("model")).expect("model");
+    let model = corpus.trained(&recipe);
     let manifest = corpus.path("train.jsonl");
     let adaptation = Adaptation {
         train: vec![manifest.clone()],
@@ -293,11 +300,8 @@ fn adaptation_starts_from_the_model_and_frozen_layers_stay() {
 fn dropped_layers_start_anew_with_the_recipes_own_tokens() {
     let corpus = Corpus::new();
     let recipe = corpus.recipe(1, "");
-    corpus.trainer(&recipe, "run", Start::Fresh).expect("trainer").run(&AtomicBool::new(false)).expect("training");
-    export(&corpus.path("run"), Choice::Last, Kind::Float, &corpus.path("model")).expect("export");
-    let model = ModelDir::open(&corpus.path("model")).expect("model");
-    let good = std::fs::read_to_string(corpus.path("train.jsonl")).expect("manifest");
-    corpus.write("train.jsonl", &format!("{good}\n{}", r#"{"audio": "0.wav", "text": "zero"}"#));
+    let model = corpus.trained(&recipe);
+    corpus.add_line(r#"{"audio": "0.wav", "text": "zero"}"#);
     let other = recipe.replace("[augment]", "drop_layers = 1\nfreeze_layers = 2\n[augment]");
     let start = Start::Init(Box::new(model));
     let mut trainer = corpus.trainer(&other, "other", start).expect("trainer");

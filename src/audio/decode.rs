@@ -1,9 +1,10 @@
-//! Recordings of any supported format, chosen by content: WAV goes to `wav.rs`, FLAC and Ogg Opus through symphonia.
+//! Recordings of any supported format, chosen by content: WAV goes to `wav.rs`, all else through symphonia (FLAC, MP3,
+//! Ogg, MP4, Matroska, AIFF, CAF, and the WAV that hound refuses).
 //!
 //! Layer 1. Blocks follow the file's packets; memory does not grow with its length. A damaged packet is left out and a
 //! file that ends early is read as far as it goes; both are told through [`AudioSource::truncation`].
 
-use super::wav::mono;
+use super::wav::{self, mono};
 use super::{AudioBlock, AudioSource, WavSource};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -35,26 +36,40 @@ pub fn open(path: &Path) -> Result<Box<dyn AudioSource>> {
     file.take(16).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
     match head.as_slice() {
         [] => Err(Error::audio(path, "is empty: record again or leave the file out")),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok(Box::new(WavSource::open(path)?)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => open_wav(path),
         [b'R', b'I', b'F', b'F', ..] if head.len() < 12 => {
             Err(Error::audio(path, "the WAV header is cut short: record or copy the file again"))
         }
-        [b'f', b'L', b'a', b'C', ..] | [b'O', b'g', b'g', b'S', ..] => Ok(Box::new(FileSource::open(path)?)),
+        _ if is_known(&head) => Ok(Box::new(FileSource::open(path)?)),
         _ => Err(Error::audio(path, refusal(&head))),
+    }
+}
+
+/// WAV: linear and float samples by hound, whose reader mends broken headers; what it refuses by symphonia.
+fn open_wav(path: &Path) -> Result<Box<dyn AudioSource>> {
+    const LINEAR: [u16; 3] = [1, 3, 0xfffe];
+    match wav::format_tag(path)? {
+        Some(tag) if !LINEAR.contains(&tag) => Ok(Box::new(FileSource::open(path)?)),
+        _ => Ok(Box::new(WavSource::open(path)?)),
+    }
+}
+
+/// Whether a file that starts like this is of a format that symphonia reads.
+fn is_known(head: &[u8]) -> bool {
+    match head {
+        [b'f', b'L', b'a', b'C', ..] | [b'O', b'g', b'g', b'S', ..] | [b'c', b'a', b'f', b'f', ..] => true,
+        [b'I', b'D', b'3', ..] | [b'F', b'O', b'R', b'M', ..] | [0x1a, 0x45, 0xdf, 0xa3, ..] => true,
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => true,
+        // MPEG audio, layers 1 to 3; AAC frames (ADTS) have layer 0.
+        [0xff, second, ..] => second & 0xe0 == 0xe0,
+        _ => false,
     }
 }
 
 /// Why a file that starts like this is not read, and the way out.
 fn refusal(head: &[u8]) -> String {
     let format = match head {
-        [b'I', b'D', b'3', ..] => Some("MP3"),
-        [0xff, second, ..] if second & 0xe6 == 0xe2 => Some("MP3"),
-        [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("AAC"),
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("MP4 (M4A)"),
-        [b'F', b'O', b'R', b'M', ..] => Some("AIFF"),
         [b'.', b's', b'n', b'd', ..] => Some("AU"),
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("Matroska (WebM)"),
-        [b'c', b'a', b'f', b'f', ..] => Some("CAF"),
         [b'R', b'F', b'6', b'4', ..] => Some("RF64"),
         [b'R', b'I', b'F', b'F', ..] => Some("RIFF, but not WAV"),
         _ => None,
@@ -63,7 +78,7 @@ fn refusal(head: &[u8]) -> String {
         Some(format) => {
             format!("{format} is not supported: convert it to WAV, FLAC or Ogg Opus, for example `ffmpeg -i IN OUT.wav`")
         }
-        None => "is not audio that eddy knows (WAV, FLAC, Ogg Opus): check the file, or convert it, for example `ffmpeg -i IN OUT.wav`".to_string(),
+        None => "is not audio that eddy knows (WAV, FLAC, MP3, Ogg, M4A, WebM, AIFF, CAF): check the file, or convert it, for example `ffmpeg -i IN OUT.wav`".to_string(),
     }
 }
 
@@ -77,7 +92,7 @@ fn codecs() -> &'static CodecRegistry {
     })
 }
 
-/// A FLAC or Ogg Opus file read packet by packet, channels averaged.
+/// A compressed recording read packet by packet, channels averaged.
 pub struct FileSource {
     path: PathBuf,
     format: Box<dyn FormatReader>,
@@ -94,7 +109,7 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens a FLAC or Ogg Opus file.
+    /// Opens a recording through symphonia.
     ///
     /// # Errors
     /// Names the file, what is wrong and the way out.
@@ -118,7 +133,7 @@ impl FileSource {
         let sample_rate =
             sample_rate.ok_or_else(|| Error::audio(path, "states no sample rate: the header is damaged"))?;
         let decoder = codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|_| {
-            let reason = "is Ogg, but not Opus (Vorbis, Speex and others are not supported): convert it, for example `ffmpeg -i IN OUT.wav`";
+            let reason = "has a codec that is not supported (Speex, WMA and others): convert it, for example `ffmpeg -i IN OUT.wav`";
             Error::audio(path, reason)
         })?;
         Ok(FileSource {
@@ -192,6 +207,10 @@ impl AudioSource for FileSource {
 
     fn truncation(&self) -> Option<&str> {
         self.truncation.as_deref()
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.promised
     }
 }
 

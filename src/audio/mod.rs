@@ -10,6 +10,7 @@ mod decode;
 mod mic;
 mod paced;
 mod resample;
+mod segment;
 mod wav;
 
 #[cfg(feature = "mic")]
@@ -19,6 +20,7 @@ pub use decode::{FileSource, open};
 pub use mic::MicSource;
 pub use paced::PacedSource;
 pub use resample::Resampler;
+pub use segment::Segment;
 pub use wav::{WavSource, WavWriter};
 
 use crate::error::Result;
@@ -45,6 +47,11 @@ pub trait AudioSource: Send {
 
     /// After the end: what was missing, when the recording is shorter than its header says.
     fn truncation(&self) -> Option<&str> {
+        None
+    }
+
+    /// Before the first block: samples that the header promises, where it says so.
+    fn length(&self) -> Option<u64> {
         None
     }
 }

@@ -118,6 +118,10 @@ impl AudioSource for WavSource {
     fn truncation(&self) -> Option<&str> {
         self.truncation.as_deref()
     }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.frames)
+    }
 }
 
 /// Mean of the channels of interleaved samples.
@@ -139,6 +143,25 @@ fn unreadable(path: &Path, error: &hound::Error) -> Error {
         }
         other => Error::audio(path, format!("not a readable WAV ({other}): record or convert the file again")),
     }
+}
+
+/// The code of a WAV's sample format: 1 linear, 3 float, 6 A-law, 7 mu-law; `None` without a whole `fmt ` chunk.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn format_tag(path: &Path) -> Result<Option<u16>> {
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    file.take(HEADER_LIMIT).read_to_end(&mut header).map_err(|error| Error::io(path, error))?;
+    let mut at = 12;
+    while let (Some(id), Some(size)) = (header.get(at..at + 4), header.get(at + 4..at + 8)) {
+        if id == b"fmt " {
+            return Ok(header.get(at + 8..at + 10).map(|tag| u16::from_le_bytes([tag[0], tag[1]])));
+        }
+        let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
+        at += 8 + size + size % 2;
+    }
+    Ok(None)
 }
 
 /// Where a WAV's audio lies.

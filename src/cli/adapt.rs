@@ -2,6 +2,7 @@
 
 use super::args::{DeviceArgs, ModelArgs};
 use super::train::stop_flag;
+use crate::corpus::all_cores;
 use crate::train::{Adaptation, Choice, Start, Trainer, export};
 use crate::{Error, ModelDir};
 use anyhow::{Context, Result};
@@ -55,7 +56,7 @@ pub(super) fn run(args: AdaptArgs) -> Result<u8> {
         learning_rate: args.learning_rate,
         freeze_layers: args.freeze,
     };
-    let device = args.device.apply(std::thread::available_parallelism().map_or(1, |n| n.get() as i32))?;
+    let device = args.device.apply(all_cores() as i32)?;
     let config = adaptation.recipe(&model)?;
     let recipe = toml::to_string(&config).context("the recipe")?;
     let temporary = std::env::temp_dir().join(format!("eddy-adapt-{}", std::process::id()));

@@ -1,5 +1,9 @@
 //! Flags that several subcommands share.
 
+#[cfg(feature = "torch")]
+use crate::ctc::HotWord;
+#[cfg(feature = "torch")]
+use crate::recognizer::{BeamOptions, DecoderConfig};
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -169,9 +173,24 @@ pub(super) struct RecognizeArgs {
     /// Algorithmic latency, one of those that `eddy inspect` prints [default: the largest of at most 1000]
     #[arg(long, value_name = "MS")]
     pub latency: Option<f64>,
-    /// How words are searched
-    #[arg(long, value_enum, default_value_t = DecoderKind::Greedy)]
-    pub decoder: DecoderKind,
+    /// How words are searched [default: beam where there is a language model or a list of hot words, else greedy]
+    #[arg(long, value_enum)]
+    pub decoder: Option<DecoderKind>,
+    /// Language model for the beam search, ARPA or from `eddy lm build` [default: the model's own]
+    #[arg(long, value_name = "FILE")]
+    pub lm: Option<PathBuf>,
+    /// Prefixes that the beam search keeps
+    #[arg(long, value_name = "N")]
+    pub beam: Option<usize>,
+    /// Weight of the language model
+    #[arg(long, value_name = "X")]
+    pub alpha: Option<f32>,
+    /// Worth of a word
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub beta: Option<f32>,
+    /// Phrases to expect: one a line, optionally a tab and a boost (natural log, default 6)
+    #[arg(long, value_name = "FILE")]
+    pub hotwords: Option<PathBuf>,
 }
 
 /// Decoders there are.
@@ -180,13 +199,15 @@ pub(super) struct RecognizeArgs {
 pub(super) enum DecoderKind {
     /// The likeliest token of each frame
     Greedy,
+    /// Many hypotheses at once, with language model and hot words
+    Beam,
 }
 
 #[cfg(feature = "torch")]
 impl RecognizeArgs {
-    /// Loads the model that `model` names.
-    pub fn load(&self, model: &ModelArgs, device: tch::Device) -> Result<crate::Recognizer> {
-        self.load_with(model, device, Default::default())
+    /// Loads the model that `model` names; `nbest` hypotheses a segment.
+    pub fn load(&self, model: &ModelArgs, device: tch::Device, nbest: usize) -> Result<crate::Recognizer> {
+        self.load_with(model, device, nbest, Default::default())
     }
 
     /// As [`RecognizeArgs::load`], with endpoint rules of its own.
@@ -194,12 +215,44 @@ impl RecognizeArgs {
         &self,
         model: &ModelArgs,
         device: tch::Device,
+        nbest: usize,
         endpoint: crate::recognizer::EndpointConfig,
     ) -> Result<crate::Recognizer> {
-        let DecoderKind::Greedy = self.decoder;
         let model = crate::ModelDir::open(&model.resolve()?)?;
-        let config = crate::RecognizerConfig { latency_ms: self.latency, endpoint };
+        let decoder = self.decoder(&model, nbest)?;
+        let config = crate::RecognizerConfig { latency_ms: self.latency, decoder, nbest, endpoint };
         Ok(crate::Recognizer::load(model, device, config)?)
+    }
+
+    /// What the flags say about the search; asking for anything that only beam search has is asking for it.
+    fn decoder(&self, model: &crate::ModelDir, nbest: usize) -> Result<DecoderConfig> {
+        let only_beam = [
+            ("--beam", self.beam.is_some()),
+            ("--alpha", self.alpha.is_some()),
+            ("--beta", self.beta.is_some()),
+            ("--lm", self.lm.is_some()),
+            ("--hotwords", self.hotwords.is_some()),
+            ("--nbest", nbest > 1),
+        ];
+        let asked = only_beam.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag);
+        match (self.decoder, asked) {
+            (Some(DecoderKind::Greedy), Some(flag)) => anyhow::bail!("{flag} needs --decoder beam"),
+            (Some(DecoderKind::Greedy), None) => return Ok(DecoderConfig::Greedy),
+            (None, None) => return Ok(DecoderConfig::Model),
+            _ => {}
+        }
+        let mut config = model.beam_config()?.unwrap_or_default();
+        config.beam = self.beam.unwrap_or(config.beam);
+        config.alpha = self.alpha.unwrap_or(config.alpha);
+        config.beta = self.beta.unwrap_or(config.beta);
+        let hot_words = match &self.hotwords {
+            None => Vec::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                HotWord::parse_list(&text).with_context(|| path.display().to_string())?
+            }
+        };
+        Ok(DecoderConfig::Beam(BeamOptions { lm: self.lm.clone(), config: Some(config), hot_words }))
     }
 }
 

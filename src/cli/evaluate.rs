@@ -1,9 +1,9 @@
 //! `eddy evaluate`: error rates of a model on manifests.
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::Recognizer;
 use crate::metrics::ErrorCounts;
 use crate::train::{Evaluation, Manifest, Scored, Utterance, evaluate};
-use crate::{Recognizer, audio};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -41,7 +41,7 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let manifests: Vec<Manifest> =
         args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
-    let recognizer = args.recognize.load(&args.model, device)?;
+    let recognizer = args.recognize.load(&args.model, device, 0)?;
     let mut details = args.details.as_deref().map(Details::create).transpose()?;
     let mut failed = false;
     if !args.json {
@@ -71,7 +71,7 @@ fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut De
         tracing::error!("{line}");
     }
     let mut written = Ok(());
-    let evaluation = evaluate(recognizer, &manifest.utterances, &open, &mut |scored| {
+    let evaluation = evaluate(recognizer, &manifest.utterances, &Utterance::open, &mut |scored| {
         if let Err(reason) = &scored.hypothesis {
             tracing::error!("{reason} (counted as all deleted)");
         }
@@ -81,10 +81,6 @@ fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut De
     });
     written?;
     Ok((evaluation, evaluation.unreadable > 0 || !manifest.rejected.is_empty()))
-}
-
-fn open(utterance: &Utterance) -> crate::Result<Box<dyn audio::AudioSource>> {
-    audio::open(&utterance.audio)
 }
 
 fn as_json(path: &Path, evaluation: &Evaluation) -> Value {

@@ -4,10 +4,12 @@
 //! failed, 2 usage or nothing could be done.
 
 mod args;
+mod corpus;
 #[cfg(feature = "mic")]
 mod devices;
 mod features;
 mod inspect;
+mod lm;
 mod plot;
 
 #[cfg(feature = "torch")]
@@ -61,8 +63,12 @@ enum Command {
     Export(export::ExportArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
+    /// Corpora to manifests
+    Corpus(corpus::CorpusArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
+    /// Language models: estimate, prune, build, score
+    Lm(lm::LmArgs),
     /// Features of a recording, as NumPy float32
     Features(features::FeaturesArgs),
 }
@@ -90,7 +96,9 @@ pub fn run() -> anyhow::Result<u8> {
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
         Command::Plot(args) => plot::run(args),
+        Command::Corpus(args) => corpus::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Lm(args) => lm::run(args),
         Command::Features(args) => features::run(args),
     }
 }

@@ -1,6 +1,7 @@
 //! `eddy train`: a recipe in, a run folder out.
 
 use super::args::DeviceArgs;
+use crate::corpus::all_cores;
 use crate::train::{Start, TrainConfig, Trainer};
 use crate::{Error, ModelDir};
 use anyhow::{Context, Result};
@@ -40,7 +41,7 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
     let config = TrainConfig::load(&args.recipe)?;
     let text = std::fs::read_to_string(&args.recipe).with_context(|| args.recipe.display().to_string())?;
     let run = args.run.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
-    let device = args.device.apply(std::thread::available_parallelism().map_or(1, |n| n.get() as i32))?;
+    let device = args.device.apply(all_cores() as i32)?;
     let start = match (args.resume, args.init) {
         (true, _) => Start::Resume,
         (false, Some(model)) => Start::Init(Box::new(ModelDir::open(&model)?)),

@@ -15,6 +15,7 @@ Examples:
   eddy transcribe a.flac b.opus                 a line a file: path, tab, text
   eddy transcribe --json talk.wav               words with times and confidences
   eddy transcribe --model models/an4 talk.wav   another model
+  eddy transcribe --hotwords names.txt talk.wav phrases to expect, one a line
 
 Exit codes: 0 all files whole, 1 some files failed or end early, 2 nothing could be done.";
 
@@ -22,13 +23,16 @@ Exit codes: 0 all files whole, 1 some files failed or end early, 2 nothing could
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TranscribeArgs {
-    /// Recordings: WAV, FLAC or Ogg Opus, any sample rate, any number of channels
+    /// Recordings: WAV, FLAC, MP3, Ogg, M4A, WebM, AIFF or CAF, any sample rate, any number of channels
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
     recognize: RecognizeArgs,
+    /// So many hypotheses a segment, in `nbest` of the JSON
+    #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    nbest: Option<u16>,
     /// One JSON object a file: text, duration, segments, words with times and confidences
     #[arg(long)]
     json: bool,
@@ -42,7 +46,7 @@ pub(super) struct TranscribeArgs {
 /// Runs it.
 pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
     let device = args.device.apply(1)?;
-    let recognizer = args.recognize.load(&args.model, device)?;
+    let recognizer = args.recognize.load(&args.model, device, args.nbest.map_or(0, usize::from))?;
     let bar = progress(args.files.len());
     let alone = args.files.len() == 1;
     let written = transcribe_files(&recognizer, &args.files, args.chunk_ms, |path, result| {

@@ -22,16 +22,6 @@ pub struct GreedyDecoder {
 }
 
 impl GreedyDecoder {
-    /// Whether the current segment has any token.
-    pub fn has_tokens(&self) -> bool {
-        !self.emissions.is_empty()
-    }
-
-    /// Output frames taken since the session's start.
-    pub fn frames(&self) -> u64 {
-        self.next_frame
-    }
-
     fn step(&mut self, frame: u64, row: &[f32]) {
         let (token, log_prob) = likeliest(row);
         self.log_prob += f64::from(log_prob);
@@ -70,12 +60,27 @@ impl Decoder for GreedyDecoder {
     }
 
     fn best(&self, n: usize) -> Vec<Hypothesis> {
-        let best = Hypothesis { emissions: self.emissions.clone(), log_prob: self.log_prob };
-        std::iter::once(best).take(n).collect()
+        std::iter::once(self.current()).take(n).collect()
+    }
+
+    fn current(&self) -> Hypothesis {
+        Hypothesis { emissions: self.emissions.clone(), log_prob: self.log_prob }
+    }
+
+    fn agreed(&self) -> usize {
+        self.emissions.len()
+    }
+
+    fn has_tokens(&self) -> bool {
+        !self.emissions.is_empty()
     }
 
     fn trailing_blanks(&self) -> u64 {
         self.trailing_blanks
+    }
+
+    fn frames(&self) -> u64 {
+        self.next_frame
     }
 
     fn end_segment(&mut self) {

@@ -3,14 +3,24 @@
 //! Layer 4: no tensors here, log-probs arrive as [`Frames`].
 
 mod align;
+mod beam;
 mod greedy;
+mod hotwords;
+mod lexicon;
 
 pub use align::align;
+pub use beam::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot};
 pub use greedy::GreedyDecoder;
+pub use hotwords::{DEFAULT_BOOST, HotWord, HotWords};
 
 use crate::error::Result;
 use crate::stage::Frames;
 use serde::{Deserialize, Serialize};
+
+/// Fewest output frames that can carry `labels`: their number plus adjacent repeats (a blank must part those).
+pub fn min_input_len(labels: &[i64]) -> usize {
+    labels.len() + labels.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
 
 /// One emitted token with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,7 +40,7 @@ pub struct Emission {
 pub struct Hypothesis {
     /// Tokens in order.
     pub emissions: Vec<Emission>,
-    /// Natural log of the path's probability.
+    /// Natural log of the probability, of one path or of all that say the same; a beam search adds what words are worth.
     pub log_prob: f64,
 }
 
@@ -42,11 +52,23 @@ pub trait Decoder: Send {
     /// When the frames do not fit the decoder.
     fn push(&mut self, log_probs: &Frames) -> Result<()>;
 
-    /// The `n` best hypotheses of the current segment, best first.
+    /// The `n` likeliest hypotheses of the current segment as if it ended here, best first, no two with the same text.
     fn best(&self, n: usize) -> Vec<Hypothesis>;
+
+    /// The likeliest hypothesis as it stands, its last word perhaps not whole.
+    fn current(&self) -> Hypothesis;
+
+    /// So many leading emissions of the segment's hypotheses do not change any more.
+    fn agreed(&self) -> usize;
+
+    /// Whether the current segment has any token.
+    fn has_tokens(&self) -> bool;
 
     /// Output frames since the last that was not blank.
     fn trailing_blanks(&self) -> u64;
+
+    /// Output frames taken since the session's start.
+    fn frames(&self) -> u64;
 
     /// Ends the segment: its tokens are forgotten; the last label stays carried.
     fn end_segment(&mut self);

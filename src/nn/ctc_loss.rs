@@ -3,14 +3,10 @@
 //! Layer 5. LibTorch gives an infinite loss where an utterance is too short for its label; here that is an error, so
 //! that it is found before it spoils the weights. Source: Graves et al. 2006, "Connectionist temporal classification".
 
+use crate::ctc::min_input_len;
 use crate::error::{Error, Result};
 use crate::text::BLANK;
 use tch::{Kind, Reduction, Tensor};
-
-/// Fewest output frames that can carry `labels`: their number plus adjacent repeats (a blank must part those).
-pub fn min_input_len(labels: &[i64]) -> usize {
-    labels.len() + labels.windows(2).filter(|pair| pair[0] == pair[1]).count()
-}
 
 /// CTC loss (natural log, not normalised by length) of each utterance.
 ///

@@ -1,10 +1,10 @@
 //! JSON lines: one object a recording.
 //!
 //! `{"file", "text", "duration", "segments": [{"start", "end", "text", "words": [{"word", "start", "end",
-//! "confidence"}]}]}`; times in seconds from the recording's start, rounded to milliseconds; confidence in `0..=1`,
+//! "confidence"}]}]}`, and in each segment `"nbest": [{"text", "log_prob"}]` where asked for; times in seconds from the recording's start, rounded to milliseconds; confidence in `0..=1`,
 //! rounded to three digits. Fields may be added, never renamed.
 
-use crate::recognizer::{Segment, Transcript, Word};
+use crate::recognizer::{Alternative, Segment, Transcript, Word};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +23,14 @@ struct SegmentObject {
     end: f64,
     text: String,
     words: Vec<WordObject>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nbest: Vec<AlternativeObject>,
+}
+
+#[derive(Serialize)]
+struct AlternativeObject {
+    text: String,
+    log_prob: f64,
 }
 
 #[derive(Serialize)]
@@ -50,6 +58,7 @@ fn segment_object(segment: &Segment) -> SegmentObject {
         end: seconds(segment.end),
         text: segment.text.clone(),
         words: segment.words.iter().map(word_object).collect(),
+        nbest: segment.alternatives.iter().map(alternative_object).collect(),
     }
 }
 
@@ -60,6 +69,10 @@ pub(super) fn word_object(word: &Word) -> WordObject {
         end: seconds(word.end),
         confidence: thousandths(f64::from(word.confidence)),
     }
+}
+
+fn alternative_object(alternative: &Alternative) -> AlternativeObject {
+    AlternativeObject { text: alternative.text.clone(), log_prob: thousandths(alternative.log_prob) }
 }
 
 pub(super) fn seconds(time: Duration) -> f64 {
@@ -78,7 +91,7 @@ mod tests {
     fn the_object_is_as_documented() {
         let (start, end) = (Duration::from_micros(120_400), Duration::from_micros(540_600));
         let words = vec![Word { text: "go".into(), start, end, confidence: 0.98765 }];
-        let segments = vec![Segment { start, end, text: "go".into(), words }];
+        let segments = vec![Segment { start, end, text: "go".into(), words, alternatives: Vec::new() }];
         let transcript = Transcript { segments, duration: Duration::from_millis(1500) };
         let wanted = concat!(
             r#"{"file":"a.wav","text":"go","duration":1.5,"segments":[{"start":0.12,"end":0.541,"text":"go","#,

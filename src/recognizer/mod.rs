@@ -2,21 +2,24 @@
 //!
 //! Layer 6. Batch, live, evaluation and the dev error rate of a training all come through here.
 
+mod decoder;
 mod endpoint;
 mod session;
 mod source;
 mod transcript;
 
+pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
-pub use transcript::{Event, Segment, Transcript, Word};
+pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 
-use crate::ctc::{Decoder, GreedyDecoder};
+use crate::ctc::{Emission, HotWord, Hypothesis};
 use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
+use decoder::Search;
 use session::Snapshot;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -29,6 +32,10 @@ pub struct RecognizerConfig {
     pub latency_ms: Option<f64>,
     /// When a segment ends.
     pub endpoint: EndpointConfig,
+    /// How words are searched.
+    pub decoder: DecoderConfig,
+    /// So many hypotheses are told with every final segment, the likeliest included; 0 tells none.
+    pub nbest: usize,
 }
 
 /// A loaded model: shared behaviour, every method `&self`. A [`Session`] is one stream's data.
@@ -37,6 +44,8 @@ pub struct Recognizer {
     encoder: Encoder,
     direction: Direction,
     endpointer: Endpointer,
+    search: Search,
+    nbest: usize,
     /// Time from one output frame to the next.
     output_frame: Duration,
     fingerprint: String,
@@ -46,7 +55,8 @@ impl Recognizer {
     /// Loads the weights.
     ///
     /// # Errors
-    /// When the weights do not fit the model's description, or the latency is not one that they were trained for.
+    /// When the weights do not fit the model's description, the latency is not one that they were trained for, or a
+    /// language model cannot be read.
     pub fn load(model: ModelDir, device: Device, config: RecognizerConfig) -> Result<Self> {
         let encoder = Encoder::new(&model.config.encoder, 0, Kind::Float, device)?;
         weights::load(&encoder, &model.weights_path())?;
@@ -56,14 +66,16 @@ impl Recognizer {
     /// From an encoder in memory, as training has it.
     ///
     /// # Errors
-    /// When the latency is not one that the weights were trained for.
+    /// When the latency is not one that the weights were trained for, or a language model cannot be read.
     pub fn with_encoder(model: ModelDir, encoder: Encoder, config: RecognizerConfig) -> Result<Self> {
         let direction = model.config.direction_for(config.latency_ms)?;
         let shift_ms = model.config.front_end.frame_shift_ms * model.config.encoder.stacking as f64;
         let output_frame = Duration::from_secs_f64(shift_ms / 1000.0);
         let fingerprint = fingerprint(&model, &encoder, direction)?;
         let endpointer = Endpointer::new(config.endpoint, output_frame);
-        Ok(Recognizer { model, encoder, direction, endpointer, output_frame, fingerprint })
+        let search = Search::load(&model, &config.decoder)?;
+        let nbest = config.nbest;
+        Ok(Recognizer { model, encoder, direction, endpointer, search, nbest, output_frame, fingerprint })
     }
 
     /// The model's facts.
@@ -87,16 +99,29 @@ impl Recognizer {
     /// A new stream.
     ///
     /// # Errors
-    /// None today; a decoder with a language model may refuse.
+    /// When LibTorch fails (out of memory, say).
     pub fn session(&self) -> Result<Session> {
+        self.session_of(self.search.decoder())
+    }
+
+    /// A new stream with hot words of its own, in place of those that the recognizer was made with.
+    ///
+    /// # Errors
+    /// Names the phrase that cannot be spelled; all of them with greedy decoding.
+    pub fn session_with_hot_words(&self, hot_words: &[HotWord]) -> Result<Session> {
+        self.session_of(self.search.decoder_with(hot_words)?)
+    }
+
+    fn session_of(&self, decoder: decoder::SessionDecoder) -> Result<Session> {
         let state = tch::no_grad(|| self.encoder.initial_state(1));
         Ok(Session {
             pending: Frames::new(self.model.config.encoder.input_dim),
             state,
-            decoder: GreedyDecoder::default(),
+            decoder,
             segment_frames: 0,
             last_final: Duration::ZERO,
-            shown: Vec::new(),
+            committed: Vec::new(),
+            tentative: Vec::new(),
             manual_ends: Vec::new(),
         })
     }
@@ -250,35 +275,55 @@ impl Recognizer {
                 self.end_segment(session, events);
             }
         }
-        let words = self.words(session);
-        if words != session.shown {
-            session.shown.clone_from(&words);
-            let mut committed = words;
-            let tentative = committed.pop().into_iter().collect();
-            events.push(Event::Partial { committed, tentative });
-        }
+        self.tell_partial(session, events);
         Ok(())
     }
 
-    /// Words of the current segment, between the last final segment and what was heard so far.
-    fn words(&self, session: &Session) -> Vec<Word> {
+    /// One partial, where it differs from the last.
+    fn tell_partial(&self, session: &mut Session, events: &mut Vec<Event>) {
+        let emissions = session.decoder.current().emissions;
+        // The last word of what is agreed may go on, and its neighbour's end with it.
+        let agreed = &emissions[..session.decoder.agreed().min(emissions.len())];
+        let settled = self.words(session, agreed).len().saturating_sub(1);
+        let mut words = self.words(session, &emissions);
+        let before = session.committed.len();
+        for word in words.iter().take(settled).skip(before) {
+            session.committed.push(word.clone());
+        }
+        let tentative = words.split_off(session.committed.len().min(words.len()));
+        if session.committed.len() != before || tentative != session.tentative {
+            session.tentative.clone_from(&tentative);
+            events.push(Event::Partial { committed: session.committed.clone(), tentative });
+        }
+    }
+
+    /// Words of the current segment's emissions, between the last final segment and what was heard so far.
+    fn words(&self, session: &Session, emissions: &[Emission]) -> Vec<Word> {
         let shift = Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0);
         let decoded = self.output_frame.mul_f64(session.decoder.frames() as f64);
         let heard = decoded.min(shift.mul_f64(session.frames() as f64));
-        let best = session.decoder.best(1);
-        best.first().map_or(Vec::new(), |best| {
-            transcript::words(&best.emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
-        })
+        transcript::words(emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
     }
 
     fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {
-        if let Some(segment) = Segment::new(self.words(session)) {
+        let best = session.decoder.best(self.nbest.max(1));
+        let mut words = best.first().map_or(Vec::new(), |best| self.words(session, &best.emissions));
+        // What was committed stays as it was told.
+        words.iter_mut().zip(&session.committed).for_each(|(word, committed)| word.clone_from(committed));
+        if let Some(mut segment) = Segment::new(words) {
+            segment.alternatives = best.iter().take(self.nbest).map(|other| self.alternative(other)).collect();
             session.last_final = segment.end;
             events.push(Event::Final(segment));
         }
         session.decoder.end_segment();
         session.segment_frames = 0;
-        session.shown.clear();
+        session.committed.clear();
+        session.tentative.clear();
+    }
+
+    fn alternative(&self, hypothesis: &Hypothesis) -> Alternative {
+        let ids: Vec<i64> = hypothesis.emissions.iter().map(|emission| emission.token).collect();
+        Alternative { text: self.model.tokens.decode(&ids), log_prob: hypothesis.log_prob }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Layer 6.
 
+use super::decoder::{DecoderSnapshot, SessionDecoder};
 use super::transcript::Word;
-use crate::ctc::GreedyDecoder;
 use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
 use crate::stage::Frames;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
 /// Layout of snapshots that this program writes and reads.
-const SNAPSHOT_FORMAT: u32 = 1;
+const SNAPSHOT_FORMAT: u32 = 2;
 
 /// One stream: features not yet consumed, encoder and decoder state, counters.
 #[derive(Debug)]
@@ -20,13 +20,15 @@ pub struct Session {
     /// Features that wait for their block to fill; `first_frame` is the next block's first.
     pub(super) pending: Frames,
     pub(super) state: EncoderState,
-    pub(super) decoder: GreedyDecoder,
+    pub(super) decoder: SessionDecoder,
     /// Output frames since the segment's start.
     pub(super) segment_frames: u64,
     /// End of the last final segment: no later word begins before it.
     pub(super) last_final: Duration,
-    /// What the last partial showed.
-    pub(super) shown: Vec<Word>,
+    /// Words of the segment that were told as final: they stay.
+    pub(super) committed: Vec<Word>,
+    /// The words after them in the last partial.
+    pub(super) tentative: Vec<Word>,
     /// Output frames before which a segment ends by hand, ascending.
     pub(super) manual_ends: Vec<u64>,
 }
@@ -40,7 +42,8 @@ impl Session {
             decoder: self.decoder.clone(),
             segment_frames: self.segment_frames,
             last_final: self.last_final,
-            shown: self.shown.clone(),
+            committed: self.committed.clone(),
+            tentative: self.tentative.clone(),
             manual_ends: self.manual_ends.clone(),
         }
     }
@@ -63,10 +66,11 @@ pub(super) struct Snapshot {
     pending: Vec<f32>,
     /// Per layer its state's tensors.
     state: Vec<Vec<Vec<f64>>>,
-    decoder: GreedyDecoder,
+    decoder: DecoderSnapshot,
     segment_frames: u64,
     last_final: Duration,
-    shown: Vec<Word>,
+    committed: Vec<Word>,
+    tentative: Vec<Word>,
     #[serde(default)]
     manual_ends: Vec<u64>,
 }
@@ -84,10 +88,11 @@ impl Snapshot {
             first_frame: session.pending.first_frame,
             pending: session.pending.data.clone(),
             state: session.state.layers.iter().map(layer).collect::<Result<_>>()?,
-            decoder: session.decoder.clone(),
+            decoder: session.decoder.snapshot(),
             segment_frames: session.segment_frames,
             last_final: session.last_final,
-            shown: session.shown.clone(),
+            committed: session.committed.clone(),
+            tentative: session.tentative.clone(),
             manual_ends: session.manual_ends.clone(),
         })
     }
@@ -125,10 +130,11 @@ impl Snapshot {
             };
         }
         session.pending = Frames { data: self.pending, dim: self.dim, first_frame: self.first_frame };
-        session.decoder = self.decoder;
+        session.decoder = session.decoder.restore(self.decoder)?;
         session.segment_frames = self.segment_frames;
         session.last_final = self.last_final;
-        session.shown = self.shown;
+        session.committed = self.committed;
+        session.tentative = self.tentative;
         session.manual_ends = self.manual_ends;
         Ok(session)
     }

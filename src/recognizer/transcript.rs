@@ -37,6 +37,18 @@ pub struct Segment {
     pub text: String,
     /// Words in order.
     pub words: Vec<Word>,
+    /// The likeliest hypotheses, best first, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One of several hypotheses of a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Words joined by spaces.
+    pub text: String,
+    /// Natural log of its score.
+    pub log_prob: f64,
 }
 
 impl Segment {
@@ -44,7 +56,7 @@ impl Segment {
     pub(crate) fn new(words: Vec<Word>) -> Option<Self> {
         let (start, end) = (words.first()?.start, words.last()?.end);
         let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
-        Some(Segment { start, end, text, words })
+        Some(Segment { start, end, text, words, alternatives: Vec::new() })
     }
 }
 

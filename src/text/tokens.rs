@@ -95,6 +95,35 @@ impl TokenTable {
         Self::new([BLANK_TOKEN.to_string()].into_iter().chain(begins).chain(inside).collect())
     }
 
+    /// Word pieces: every character at a word's begin and inside, and the pieces that byte-pair encoding joins first
+    /// (Sennrich et al. 2016, arXiv 1508.07909), `size` tokens with the blank; of equally frequent pairs the
+    /// alphabetically first. Fewer when every word is one piece already.
+    ///
+    /// # Errors
+    /// When the texts hold no character, or `size` has no room for the single ones.
+    pub fn pieces<'a>(texts: impl IntoIterator<Item = &'a str> + Clone, size: usize) -> Result<Self> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for word in texts.clone().into_iter().flat_map(str::split_whitespace) {
+            *counts.entry(word).or_default() += 1;
+        }
+        let characters = characters_of(texts);
+        let begins = characters.iter().map(|character| format!("{MARK}{character}"));
+        let mut pieces: BTreeSet<String> = begins.chain(characters.iter().map(char::to_string)).collect();
+        if size <= pieces.len() {
+            return Err(Error::invalid("pieces", size, format!("more than {}, the single characters", pieces.len())));
+        }
+        let mut words: Vec<(Vec<String>, usize)> = counts.iter().map(|(word, count)| (spelled(word), *count)).collect();
+        while pieces.len() + 1 < size {
+            let Some((left, right)) = most_frequent_pair(&words) else { break };
+            let joined = left.clone() + &right;
+            for (word, _) in &mut words {
+                join_pairs(word, &left, &right, &joined);
+            }
+            pieces.insert(joined);
+        }
+        Self::new([BLANK_TOKEN.to_string()].into_iter().chain(pieces).collect())
+    }
+
     /// Number of tokens, blank included.
     pub fn len(&self) -> usize {
         self.tokens.len()
@@ -190,6 +219,37 @@ impl TokenTable {
     }
 }
 
+/// A word as its characters, the first with the mark.
+fn spelled(word: &str) -> Vec<String> {
+    let mark =
+        |(at, character): (usize, char)| if at == 0 { format!("{MARK}{character}") } else { character.to_string() };
+    word.chars().enumerate().map(mark).collect()
+}
+
+/// The neighbours that occur together most often, and first in the alphabet among equals.
+fn most_frequent_pair(words: &[(Vec<String>, usize)]) -> Option<(String, String)> {
+    let mut pairs: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (word, count) in words {
+        for pair in word.windows(2) {
+            *pairs.entry((&pair[0], &pair[1])).or_default() += count;
+        }
+    }
+    let best = pairs.into_iter().max_by(|(a, times_a), (b, times_b)| times_a.cmp(times_b).then_with(|| b.cmp(a)));
+    best.map(|((left, right), _)| (left.to_string(), right.to_string()))
+}
+
+/// Replaces every `left` that `right` follows by `joined`.
+fn join_pairs(word: &mut Vec<String>, left: &str, right: &str, joined: &str) {
+    let mut at = 0;
+    while at + 1 < word.len() {
+        if word[at] == left && word[at + 1] == right {
+            word[at] = joined.to_string();
+            word.remove(at + 1);
+        }
+        at += 1;
+    }
+}
+
 fn characters_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<char> {
     texts.into_iter().flat_map(str::chars).filter(|character| !character.is_whitespace()).collect()
 }
@@ -218,6 +278,26 @@ mod tests {
         let message = table.encode("three").expect_err("h is unknown").to_string();
         assert!(message.contains("'h'"), "{message}");
         assert!(table.encode("<blank>").is_err(), "the blank is no text");
+    }
+
+    /// The example of the paper: low, lower, newest, widest; its first merges are e+s, es+t, and two
+    /// that make low (of l+o and o+w, equally frequent, the paper takes the other first).
+    #[test]
+    fn pieces_are_those_of_byte_pair_encoding() {
+        let text = "low low low low low lower lower newest newest newest newest newest newest widest widest widest";
+        let letters = 2 * 10 + 1;
+        let table = TokenTable::pieces([text], letters + 4).expect("table");
+        let joined: Vec<&str> = (1..table.len() as i64)
+            .filter_map(|id| table.token(id))
+            .filter(|token| token.trim_start_matches(MARK).chars().count() > 1)
+            .collect();
+        assert_eq!(joined, ["es", "est", "ow", "▁low"]);
+        for (word, pieces) in [("low", 1), ("lower", 3), ("newest", 4), ("test", 2)] {
+            let ids = table.encode(word).expect("ids");
+            assert_eq!((ids.len(), table.decode(&ids).as_str()), (pieces, word));
+        }
+        assert!(TokenTable::pieces([text], 20).is_err(), "no room for the letters");
+        assert!(TokenTable::pieces([text], 1000).expect("table").len() < 60, "there is no more to join");
     }
 
     #[test]

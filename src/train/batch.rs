@@ -24,7 +24,7 @@ const ORDER_STREAM: u64 = u32::MAX as u64;
 /// Longest pause between joined utterances, in seconds.
 const LONGEST_PAUSE: f64 = 0.4;
 
-/// One row of a batch before its features: one utterance, two joined, or a noise clip.
+/// One row of a batch before its features: one utterance, several joined, or a noise clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Places in `train`; none for noise.
@@ -108,14 +108,15 @@ pub fn plan(dataset: &Dataset, config: &TrainConfig, epoch: u64) -> Vec<Vec<Entr
     batches
 }
 
-/// Every utterance as often as its set's weight says, some joined to another, and the epoch's share of noise.
+/// Every utterance as often as its set's weight says, some joined to others, and the epoch's share of noise.
 fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha8Rng) -> Vec<Entry> {
     let rate = f64::from(dataset.rate_hz);
     let join = if epoch == 0 { 0.0 } else { config.augment.join_probability };
     let mut entries = Vec::new();
     for (place, item) in dataset.train.iter().enumerate() {
-        let more = item.weight.fract() > 0.0 && rng.random::<f64>() < item.weight.fract();
-        for _ in 0..item.weight.trunc() as usize + usize::from(more) {
+        let weight = config.data.train[item.set].weight();
+        let more = weight.fract() > 0.0 && rng.random::<f64>() < weight.fract();
+        for _ in 0..weight.trunc() as usize + usize::from(more) {
             let mut speech = vec![place];
             let length = |speech: &[usize]| speech.iter().map(|&p| dataset.train[p].samples as f64 / rate).sum::<f64>();
             while rng.random::<f64>() < join {

@@ -2,17 +2,17 @@
 //!
 //! Layer 8. Bad utterances are named, counted and left out before training starts, so that none spoils a step.
 
-use super::manifest::{Manifest, Utterance};
 use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
-use crate::audio::{self, Resampler, read_all};
+use crate::audio::{Resampler, read_all};
+use crate::corpus::{Manifest, Utterance, all_cores, for_each_parallel};
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEnd, num_frames};
 use crate::nn::min_input_len;
 use crate::stage::{Frames, Stage};
 use crate::text::{TokenTable, normalize};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,8 +25,6 @@ pub struct Item {
     pub labels: Vec<i64>,
     /// Length in samples at the model's rate.
     pub samples: usize,
-    /// Passes an epoch.
-    pub weight: f64,
     /// Place of its manifest in the recipe's list; for dev speakers of the training sets, one past the dev list.
     pub set: usize,
     /// Decoded audio, while the cache has room.
@@ -41,7 +39,7 @@ impl Item {
     pub fn audio(&self, rate_hz: u32) -> Result<Arc<Vec<f32>>> {
         match &self.cached {
             Some(samples) => Ok(Arc::clone(samples)),
-            None => Ok(Arc::new(decode(&self.utterance.audio, rate_hz)?)),
+            None => Ok(Arc::new(decode(&self.utterance, rate_hz)?)),
         }
     }
 }
@@ -99,11 +97,8 @@ impl Dataset {
         let cache_left = AtomicUsize::new(config.data.cache_mb * (1 << 18));
         let total = train.len() + dev.len() + noise.len();
         let check = Check { config, tokens: &tokens, cache_left, progress: Reading::new(total) };
-        let mut items = |listed, labelled| check.items(listed, labelled, &mut preflight.rejected);
-        let (mut train, dev, noise) = (items(train, true), items(dev, false), items(noise, false));
-        for item in &mut train {
-            item.weight = config.data.train[item.set].weight();
-        }
+        let mut items = |listed: Vec<Listed>, labelled| check.items(&listed, labelled, &mut preflight.rejected);
+        let (train, dev, noise) = (items(train, true)?, items(dev, false)?, items(noise, false)?);
         if train.is_empty() {
             let first = preflight.rejected.first().map_or("no utterance", String::as_str);
             return Err(Error::invalid(
@@ -160,6 +155,7 @@ fn make_tokens(config: &TrainConfig, train: &[Listed]) -> Result<TokenTable> {
     match config.model.tokens {
         TokenRecipe::Characters => TokenTable::characters(texts),
         TokenRecipe::Words(min_count) => TokenTable::words(texts, min_count),
+        TokenRecipe::Pieces(size) => TokenTable::pieces(texts, size),
     }
 }
 
@@ -174,30 +170,15 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// The good ones, in order; decoding is spread over all cores.
-    fn items(&self, listed: Vec<Listed>, labelled: bool, rejected: &mut Vec<String>) -> Vec<Item> {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let work = |(set, utterance): Listed| {
+    fn items(&self, listed: &[Listed], labelled: bool, rejected: &mut Vec<String>) -> Result<Vec<Item>> {
+        let work = |(set, utterance): &Listed| {
             let path = utterance.audio.display().to_string();
-            let item = self.item(utterance, set, labelled).map_err(|error| {
+            self.item(utterance.clone(), *set, labelled).map_err(|error| {
                 let error = error.to_string();
                 if error.contains(&path) { error } else { format!("{path}: {error}") }
-            });
-            self.progress.one_more();
-            item
+            })
         };
-        let (work, mut rest, mut parts) = (&work, listed.into_iter(), Vec::new());
-        let size = rest.len().div_ceil(threads).max(1);
-        for _ in 0..threads {
-            parts.push(rest.by_ref().take(size).collect::<Vec<_>>());
-        }
-        let outcomes: Vec<Result<Item, String>> = std::thread::scope(|scope| {
-            let spawn = |part: Vec<Listed>| scope.spawn(move || part.into_iter().map(work).collect::<Vec<_>>());
-            let threads: Vec<_> = parts.into_iter().map(spawn).collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        });
+        let outcomes = for_each_parallel(listed, all_cores(), work, &|_| self.progress.one_more())?;
         let mut items = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             match outcome {
@@ -205,19 +186,19 @@ impl Check<'_> {
                 Err(reason) => rejected.push(reason),
             }
         }
-        items
+        Ok(items)
     }
 
     fn item(&self, utterance: Utterance, set: usize, labelled: bool) -> Result<Item> {
         let text = utterance.text.as_deref().filter(|_| labelled).unwrap_or("");
         let labels = self.tokens.encode(text)?;
-        let samples = decode(&utterance.audio, self.config.front_end.sample_rate_hz)?;
+        let samples = decode(&utterance, self.config.front_end.sample_rate_hz)?;
         self.check_length(samples.len(), &labels)?;
         let length = samples.len();
         let take = |left: usize| left.checked_sub(length);
         let keep = self.cache_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
         let cached = keep.then(|| Arc::new(samples));
-        Ok(Item { utterance, labels, samples: length, weight: 1.0, set, cached })
+        Ok(Item { utterance, labels, samples: length, set, cached })
     }
 
     /// Output frames must carry the labels at the fastest speed too.
@@ -241,11 +222,11 @@ fn fewest_output_frames(config: &TrainConfig, samples: &[usize]) -> u64 {
 }
 
 /// A whole recording at `rate_hz`. One that is cut short is refused: its text would not fit.
-fn decode(path: &Path, rate_hz: u32) -> Result<Vec<f32>> {
-    let mut source = audio::open(path)?;
+fn decode(utterance: &Utterance, rate_hz: u32) -> Result<Vec<f32>> {
+    let mut source = utterance.open()?;
     let samples = read_all(source.as_mut())?;
     if let Some(missing) = source.truncation() {
-        return Err(Error::audio(path, format!("{missing}: its text may not fit what is left")));
+        return Err(Error::audio(&utterance.audio, format!("{missing}: its text may not fit what is left")));
     }
     let mut out = Vec::with_capacity(samples.len());
     let mut resampler = Resampler::new(source.sample_rate(), rate_hz)?;

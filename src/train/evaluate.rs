@@ -2,8 +2,8 @@
 //!
 //! Layer 8.
 
-use super::manifest::Utterance;
 use crate::audio::AudioSource;
+use crate::corpus::Utterance;
 use crate::error::Result;
 use crate::metrics::ErrorCounts;
 use crate::recognizer::Recognizer;

@@ -1,6 +1,6 @@
 //! Training and evaluation: from a recipe to a model directory.
 //!
-//! Layer 8. `recipe` says what, `manifest` and `dataset` what with, `batch` and `augment` make the input, `adam` and
+//! Layer 8. `recipe` says what, `dataset` what with, `batch` and `augment` make the input, `adam` and
 //! `schedule` the steps, `checkpoint` the way back, `trainer` the loop, `export` and `evaluate` what comes after.
 
 mod adam;
@@ -11,7 +11,7 @@ mod checkpoint;
 mod dataset;
 mod evaluate;
 mod export;
-mod manifest;
+mod layers;
 mod progress;
 mod recipe;
 mod replica;
@@ -20,11 +20,11 @@ mod tensorboard;
 mod trainer;
 mod validate;
 
+pub use crate::corpus::{Manifest, Utterance};
 pub use adapt::Adaptation;
 pub use augment::NoiseKind;
 pub use evaluate::{Evaluation, Scored, evaluate};
 pub use export::{Choice, export};
-pub use manifest::{Manifest, Utterance};
 pub use recipe::{
     AugmentRecipe, CORPUS_VARIABLE, DataRecipe, ModelRecipe, OptimizerRecipe, Precision, TokenRecipe, TrainConfig,
     TrainSet, WeightedSet, corpus_folder,

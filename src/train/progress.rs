@@ -3,8 +3,11 @@
 //!
 //! Layer 8.
 
+use super::checkpoint::Progress;
+use super::evaluate::Evaluation;
+use super::layers::total_norm;
 use super::tensorboard::EventWriter;
-use super::trainer::total_norm;
+use super::validate::DevErrors;
 use crate::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{File, OpenOptions};
@@ -37,6 +40,36 @@ pub(super) struct StepFigures<'a> {
     pub left: u64,
     /// Steps a second.
     pub pace: f64,
+}
+
+/// One epoch's figures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EpochFigures<'a> {
+    pub epoch: u64,
+    /// Mean training loss a label.
+    pub loss: f64,
+    pub dev: &'a DevErrors,
+    /// After the epoch.
+    pub progress: &'a Progress,
+}
+
+impl EpochFigures<'_> {
+    /// An epoch in a line, and one for each dev set where there are several.
+    fn text(&self) -> String {
+        let EpochFigures { epoch, loss, dev, progress } = *self;
+        let percent = |fraction: f64| format!("{:.2} %", 100.0 * fraction);
+        let rates =
+            |set: &Evaluation| format!("WER {}, CER {}", percent(set.words.rate()), percent(set.characters.rate()));
+        let errors = match progress.best {
+            Some((best, at)) => format!("dev {}, best {} (epoch {at})", rates(&dev.total), percent(best)),
+            None => "no dev set".to_string(),
+        };
+        let mut text = format!("epoch {epoch}: loss {loss:.4}, {errors}, {:.1} min", progress.wall_seconds / 60.0);
+        for (name, set) in dev.sets.iter().filter(|_| dev.sets.len() > 1) {
+            text += &format!("\n  {name}: {}", rates(set));
+        }
+        text
+    }
 }
 
 /// Reports a training.
@@ -89,11 +122,28 @@ impl Report {
         self.write(&line)
     }
 
-    /// An epoch was done: its line for `metrics.jsonl`, its text for the user, its scalars.
-    pub fn epoch(&mut self, step: u64, line: &serde_json::Value, text: &str, scalars: &[(&str, f64)]) -> Result<()> {
-        self.events.scalars(step, scalars)?;
-        self.tell(text);
-        self.write(line)
+    /// An epoch was done.
+    pub fn epoch(&mut self, figures: &EpochFigures) -> Result<()> {
+        let EpochFigures { epoch, loss, dev, progress } = *figures;
+        let (wer, cer) = (dev.total.words.rate(), dev.total.characters.rate());
+        let measured = |value: f64| (dev.total.utterances > 0).then_some(value);
+        let names: Vec<String> = dev.sets.iter().map(|(name, _)| format!("dev_wer/{name}")).collect();
+        let mut scalars = vec![("train_loss", loss)];
+        if dev.total.utterances > 0 {
+            scalars.extend([("dev_wer", wer), ("dev_cer", cer)]);
+            scalars.extend(names.iter().zip(&dev.sets).map(|(name, (_, set))| (name.as_str(), set.words.rate())));
+        }
+        self.events.scalars(progress.step, &scalars)?;
+        self.tell(&figures.text());
+        let sets = dev
+            .sets
+            .iter()
+            .map(|(name, set)| serde_json::json!({"set": name, "wer": set.words.rate(), "cer": set.characters.rate()}));
+        self.write(&serde_json::json!({
+            "epoch": epoch, "step": progress.step, "train_loss": loss, "dev_wer": measured(wer),
+            "dev_cer": measured(cer), "dev": sets.collect::<Vec<_>>(), "wall_seconds": progress.wall_seconds,
+            "audio_seconds": progress.audio_seconds, "skipped": progress.skipped,
+        }))
     }
 
     /// A message beside the bar.

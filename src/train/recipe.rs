@@ -60,6 +60,8 @@ pub enum TokenRecipe {
     Characters,
     /// Whole words seen at least so often, letters for all others.
     Words(usize),
+    /// Word pieces by byte-pair encoding, so many tokens.
+    Pieces(usize),
 }
 
 /// Manifests, relative to the corpus folder.

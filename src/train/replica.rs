@@ -58,7 +58,10 @@ impl Replicas {
             let jobs = replica.jobs.as_ref().ok_or_else(dead)?;
             jobs.send((part, settings)).map_err(|_| dead())?;
         }
-        let mut results = self.replicas[..busy].iter().map(|replica| replica.results.recv().map_err(|_| dead())?);
+        // All of them, whatever the first says: one left in its channel would be taken for the next step's.
+        let results: Vec<Result<StepGradient>> =
+            self.replicas[..busy].iter().map(|replica| replica.results.recv().map_err(|_| dead())?).collect();
+        let mut results = results.into_iter();
         let mut total = results.next().ok_or_else(dead)??;
         for part in results {
             let part = part?;

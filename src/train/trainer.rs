@@ -8,9 +8,9 @@ use super::augment::generator;
 use super::batch::{Batch, Batches, plan};
 use super::checkpoint::{self, Progress};
 use super::dataset::Dataset;
-use super::evaluate::Evaluation;
 use super::export::RunFolder;
-use super::progress::{Report, StepFigures};
+use super::layers;
+use super::progress::{EpochFigures, Report, StepFigures};
 use super::recipe::TrainConfig;
 use super::replica::{Replicas, StepGradient, StepSettings};
 use super::schedule::Schedule;
@@ -19,7 +19,6 @@ use crate::error::{Error, Result};
 use crate::model_dir::{Direction, EncoderConfig, MODEL_FORMAT, ModelConfig, ModelDir};
 use crate::nn::{Encoder, weights};
 use rand::RngExt;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,19 +80,19 @@ impl Trainer {
         let encoder = Encoder::new(&model.config.encoder, config.train.seed, Kind::Float, device)?;
         if let Start::Init(initial) = &start {
             check_same_network(initial, &model, own_tokens)?;
-            let dropped = dropped_layers(&config);
+            let dropped = layers::dropped(&config);
             weights::load_some(&encoder, &initial.weights_path(), &|name| {
-                !in_layers(name, &dropped, config.model.layers)
+                !layers::contain(&dropped, name, config.model.layers)
             })?;
         }
         let parameters = encoder.parameters();
         let copies = |(_, parameter): &(String, Tensor)| parameter.detach().copy();
         let mut ema: Vec<Tensor> = parameters.iter().map(copies).collect();
-        let frozen = frozen_layers(&config);
+        let frozen = layers::frozen(&config);
         let learned = encoder
             .parameters()
             .into_iter()
-            .filter(|(name, _)| !in_layers(name, &frozen, config.model.layers))
+            .filter(|(name, _)| !layers::contain(&frozen, name, config.model.layers))
             .collect();
         let mut adam = Adam::new(learned, config.train.weight_decay);
         let progress = if matches!(start, Start::Resume) {
@@ -234,12 +233,13 @@ impl Trainer {
         };
         let names = batch.names.join(", ");
         let StepGradient { loss, gradients } = self.replicas.step(batch, settings)?;
-        let (frozen, stack) = (frozen_layers(&self.config), self.config.model.layers);
-        let learned = self.parameters.iter().zip(gradients).filter(|((name, _), _)| !in_layers(name, &frozen, stack));
+        let (frozen, stack) = (layers::frozen(&self.config), self.config.model.layers);
+        let learned =
+            self.parameters.iter().zip(gradients).filter(|((name, _), _)| !layers::contain(&frozen, name, stack));
         let (names_of, gradients): (Vec<&str>, Vec<Tensor>) =
             learned.map(|((name, _), gradient)| (name.as_str(), gradient)).unzip();
-        let norms = layer_norms(&names_of, &squares(&gradients));
-        let norm = total_norm(&norms);
+        let norms = layers::norms(&names_of, &squares(&gradients));
+        let norm = layers::total_norm(&norms);
         if loss.is_finite() && norm.is_finite() {
             let scale = (recipe.clip_norm / norm.max(1e-12)).min(1.0);
             self.adam.step(&gradients, self.schedule.rate(step), scale);
@@ -293,40 +293,7 @@ impl Trainer {
         let loss = self.progress.loss_sum / self.progress.losses.max(1) as f64;
         self.progress = Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, losses: 0, ..self.progress.clone() };
         self.save()?;
-        let measured = |value: f64| (!unmeasured).then_some(value);
-        let line = serde_json::json!({
-            "epoch": epoch, "step": self.progress.step, "train_loss": loss, "dev_wer": measured(wer),
-            "dev_cer": measured(dev.total.characters.rate()),
-            "dev": dev.sets.iter().map(|(name, set)| serde_json::json!({
-                "set": name, "wer": set.words.rate(), "cer": set.characters.rate(),
-            })).collect::<Vec<_>>(),
-            "wall_seconds": self.progress.wall_seconds,
-            "audio_seconds": self.progress.audio_seconds, "skipped": self.progress.skipped,
-        });
-        let text = self.epoch_text(epoch, loss, &dev);
-        let names: Vec<String> = dev.sets.iter().map(|(name, _)| format!("dev_wer/{name}")).collect();
-        let mut scalars = vec![("train_loss", loss)];
-        if !unmeasured {
-            scalars.extend([("dev_wer", wer), ("dev_cer", dev.total.characters.rate())]);
-            scalars.extend(names.iter().zip(&dev.sets).map(|(name, (_, set))| (name.as_str(), set.words.rate())));
-        }
-        report.epoch(self.progress.step, &line, &text, &scalars)
-    }
-
-    /// An epoch in a line, and one for each dev set where there are several.
-    fn epoch_text(&self, epoch: u64, loss: f64, dev: &DevErrors) -> String {
-        let percent = |fraction: f64| format!("{:.2} %", 100.0 * fraction);
-        let rates =
-            |set: &Evaluation| format!("WER {}, CER {}", percent(set.words.rate()), percent(set.characters.rate()));
-        let errors = match self.progress.best {
-            Some((best, at)) => format!("dev {}, best {} (epoch {at})", rates(&dev.total), percent(best)),
-            None => "no dev set".to_string(),
-        };
-        let mut text = format!("epoch {epoch}: loss {loss:.4}, {errors}, {:.1} min", self.progress.wall_seconds / 60.0);
-        for (name, set) in dev.sets.iter().filter(|_| dev.sets.len() > 1) {
-            text += &format!("\n  {name}: {}", rates(set));
-        }
-        text
+        report.epoch(&EpochFigures { epoch, loss, dev: &dev, progress: &self.progress })
     }
 
     /// Dev errors of given weights.
@@ -386,40 +353,6 @@ fn check_same_network(initial: &ModelDir, model: &ModelDir, own_tokens: bool) ->
     }
     let reason = "its network or features differ from the recipe's: --init needs the same [model] and [front_end]";
     Err(Error::model(&initial.path, reason))
-}
-
-/// Layers that keep their weights, counted from the input; the projection is the one after the last.
-fn frozen_layers(config: &TrainConfig) -> Range<usize> {
-    0..config.train.freeze_layers
-}
-
-/// Layers that start anew with `--init`.
-fn dropped_layers(config: &TrainConfig) -> Range<usize> {
-    config.model.layers + 1 - config.train.drop_layers..config.model.layers + 1
-}
-
-/// Whether a parameter belongs to one of these layers.
-fn in_layers(name: &str, layers: &Range<usize>, stack: usize) -> bool {
-    let layer = name.strip_prefix("layers.").and_then(|rest| rest.split('.').next()?.parse().ok());
-    layers.contains(&layer.unwrap_or(stack))
-}
-
-/// Norm of each layer's gradient, from the squares of its parameters.
-fn layer_norms(names: &[&str], squares: &[f64]) -> Vec<(String, f64)> {
-    let mut norms: Vec<(String, f64)> = Vec::new();
-    for (name, square) in names.iter().zip(squares) {
-        let layer = name.split('.').take(if name.starts_with("layers.") { 2 } else { 1 }).collect::<Vec<_>>().join(".");
-        match norms.last_mut().filter(|(last, _)| *last == layer) {
-            Some((_, sum)) => *sum += square,
-            None => norms.push((layer, *square)),
-        }
-    }
-    norms.into_iter().map(|(layer, sum)| (layer, sum.sqrt())).collect()
-}
-
-/// Norm of all layers' gradients together.
-pub(super) fn total_norm(norms: &[(String, f64)]) -> f64 {
-    norms.iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt()
 }
 
 fn fresh_progress(seed: u64) -> Progress {

@@ -9,7 +9,7 @@ use crate::audio::{AudioSource, SampleSource};
 use crate::error::{Error, Result};
 use crate::model_dir::ModelDir;
 use crate::nn::Encoder;
-use crate::recognizer::{Recognizer, RecognizerConfig};
+use crate::recognizer::{DecoderConfig, Recognizer, RecognizerConfig};
 use tch::Device;
 
 /// Errors of every dev set, in the recipe's order; the held-out speakers of the training sets are the last.
@@ -70,7 +70,8 @@ fn recognize(
     if single {
         tch::set_num_threads(1);
     }
-    let recognizer = Recognizer::with_encoder(model.clone(), encoder, RecognizerConfig::default())?;
+    let greedy = RecognizerConfig { decoder: DecoderConfig::Greedy, ..RecognizerConfig::default() };
+    let recognizer = Recognizer::with_encoder(model.clone(), encoder, greedy)?;
     let one = |item: &&Item| {
         let open = |_: &_| {
             let samples = item.audio(dataset.rate_hz)?.to_vec();

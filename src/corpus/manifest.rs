@@ -1,8 +1,10 @@
 //! JSON-lines manifests: what there is to train on and to score.
 //!
-//! Layer 8. A line is `{"audio", "text", "duration", "speaker"}`, `audio` relative to the manifest's folder. A line with
-//! `kind` and no `text` is noise: trained on with zero labels, never scored. Other keys are ignored.
+//! Layer 4. A line is `{"audio", "text", "duration", "speaker"}`, `audio` relative to the manifest's folder. With
+//! `offset` it is a part of the recording, `duration` long. A line with `kind` and no `text` is noise: trained on with
+//! zero labels, never scored. Other keys are ignored.
 
+use crate::audio::{self, AudioSource, Segment};
 use crate::error::{Error, Result};
 use crate::text::normalize;
 use serde::Deserialize;
@@ -15,12 +17,28 @@ pub struct Utterance {
     pub audio: PathBuf,
     /// Normalized text; `None` is noise without words.
     pub text: Option<String>,
-    /// Length in seconds as the manifest states it.
+    /// Length in seconds as the manifest states it; of a part of a recording, where that ends.
     pub duration: Option<f64>,
+    /// Where the utterance begins in the recording, in seconds; `None` is the whole recording.
+    pub offset: Option<f64>,
     /// Who speaks.
     pub speaker: Option<String>,
     /// Line in the manifest, from 1.
     pub line: usize,
+}
+
+impl Utterance {
+    /// Its audio: the recording, or the part of it that `offset` and `duration` say.
+    ///
+    /// # Errors
+    /// As [`audio::open`], and when offset or duration are no times.
+    pub fn open(&self) -> Result<Box<dyn AudioSource>> {
+        let source = audio::open(&self.audio)?;
+        match self.offset {
+            Some(offset) => Ok(Box::new(Segment::new(source, &self.audio, offset, self.duration)?)),
+            None => Ok(source),
+        }
+    }
 }
 
 /// A manifest that was read.
@@ -34,11 +52,23 @@ pub struct Manifest {
     pub rejected: Vec<String>,
 }
 
+/// A line of a manifest as it stands there, and what it comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManifestLine {
+    /// Line number, from 1.
+    pub number: usize,
+    /// The line.
+    pub json: String,
+    /// What it says, or why it cannot be used.
+    pub utterance: Result<Utterance, String>,
+}
+
 #[derive(Deserialize)]
 struct Line {
     audio: Option<PathBuf>,
     text: Option<String>,
     duration: Option<f64>,
+    offset: Option<f64>,
     speaker: Option<String>,
     kind: Option<String>,
 }
@@ -49,14 +79,12 @@ impl Manifest {
     /// # Errors
     /// When the file cannot be read or holds no usable line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
         let mut manifest = Manifest { path: path.to_path_buf(), utterances: Vec::new(), rejected: Vec::new() };
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match parse(line, folder, index + 1) {
+        for line in Self::lines(path)? {
+            match line.utterance {
                 Ok(utterance) => manifest.utterances.push(utterance),
                 Err(reason) => {
-                    let error = Error::Manifest { path: path.to_path_buf(), line: index + 1, reason };
+                    let error = Error::Manifest { path: path.to_path_buf(), line: line.number, reason };
                     manifest.rejected.push(error.to_string());
                 }
             }
@@ -67,6 +95,22 @@ impl Manifest {
             return Err(Error::Training { path: path.to_path_buf(), reason });
         }
         Ok(manifest)
+    }
+
+    /// Every line that is not blank, good or bad.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn lines(path: &Path) -> Result<Vec<ManifestLine>> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let read = |(index, line): (usize, &str)| ManifestLine {
+            number: index + 1,
+            json: line.to_string(),
+            utterance: parse(line, folder, index + 1),
+        };
+        Ok(lines.map(read).collect())
     }
 }
 
@@ -79,7 +123,14 @@ fn parse(line: &str, folder: &Path, number: usize) -> Result<Utterance, String> 
         (Some(_), _) => return Err(format!("{}: `text` is empty", audio.display())),
         (None, None) => return Err(format!("{}: `text` is missing (noise has a `kind`)", audio.display())),
     };
-    Ok(Utterance { audio: folder.join(audio), text, duration: line.duration, speaker: line.speaker, line: number })
+    let is_time = |time: &f64| time.is_finite() && *time >= 0.0;
+    for (what, time) in [("offset", line.offset), ("duration", line.duration)] {
+        if let Some(time) = time.filter(|time| !is_time(time)) {
+            return Err(format!("{}: `{what}` = {time}: must be at least 0 s", audio.display()));
+        }
+    }
+    let Line { duration, offset, speaker, .. } = line;
+    Ok(Utterance { audio: folder.join(audio), text, duration, offset, speaker, line: number })
 }
 
 #[cfg(test)]
@@ -97,14 +148,16 @@ mod tests {
             r#"{"audio": "b.wav"}"#,
             r#"{"text": "go"}"#,
             "nonsense",
+            r#"{"audio": "c.wav", "text": "go", "offset": -1}"#,
         ];
         std::fs::write(&path, lines.join("\n")).expect("write");
         let manifest = Manifest::read(&path).expect("manifest");
         assert_eq!(manifest.utterances[0].text.as_deref(), Some("go two"));
         assert_eq!(manifest.utterances[0].audio, folder.path().join("a.wav"));
         assert_eq!(manifest.utterances[1].text, None);
-        assert_eq!(manifest.rejected.len(), 4);
+        assert_eq!(manifest.rejected.len(), 5);
         assert!(manifest.rejected[0].contains("m.jsonl:3: b.wav: `text` is empty"), "{}", manifest.rejected[0]);
+        assert!(manifest.rejected[4].contains("`offset` = -1: must be at least 0 s"), "{}", manifest.rejected[4]);
         std::fs::write(&path, "\n").expect("write");
         assert!(Manifest::read(&path).is_err());
     }

@@ -1,0 +1,14 @@
+//! Corpora: manifests, and the readers of other tools' corpus layouts.
+//!
+//! Layer 4: no tensors. [`import`] turns a corpus as it was published into a list of utterances; [`Manifest`] is what
+//! training and evaluation read.
+
+mod import;
+mod manifest;
+mod parallel;
+mod write;
+
+pub use import::{CorpusKind, Import, ImportOptions, Imported, import};
+pub use manifest::{Manifest, ManifestLine, Utterance};
+pub use parallel::{all_cores, for_each_parallel};
+pub use write::{relative_path, write_manifest};

@@ -1,0 +1,99 @@
+//! What lives for one frame: its log-probs, the candidates, and memory that is used again.
+
+use super::BeamConfig;
+use super::prefix::Prefix;
+use super::trace::Kept;
+use crate::ctc::lexicon::DEAD;
+use crate::text::BLANK;
+
+/// A candidate that is its parent itself.
+pub(super) const STAY: u32 = u32::MAX;
+
+/// One frame's log-probs relative to its likeliest token's.
+pub(super) struct Frame<'a> {
+    pub row: &'a [f32],
+    pub best: f32,
+    pub index: u64,
+}
+
+impl Frame<'_> {
+    fn log(&self, token: u32) -> f32 {
+        let value = self.row[token as usize] - self.best;
+        if value.is_nan() { f32::NEG_INFINITY } else { value }
+    }
+
+    pub fn prob(&self, token: u32) -> f64 {
+        f64::from(self.log(token)).exp()
+    }
+}
+
+/// A prefix of the next frame: `slot` itself, or `slot` with a token more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub score: f32,
+    pub slot: u32,
+    pub token: u32,
+}
+
+/// Memory that is used again for each frame.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scratch {
+    pub tokens: Vec<(f32, u32)>,
+    /// For each token the last prefix that has it live after it.
+    pub extended: Vec<u32>,
+    pub first_child: Vec<u32>,
+    pub sibling: Vec<u32>,
+    pub stays: Vec<Prefix>,
+    pub candidates: Vec<Candidate>,
+    pub next: Vec<Prefix>,
+    /// Places made in this frame of the two alignments of each prefix.
+    pub placed: Vec<[u32; 2]>,
+    pub kept: Kept,
+    /// Slots in the order in which they may be dropped, and whether they are.
+    pub order: Vec<u32>,
+    pub dropped: Vec<bool>,
+}
+
+impl Scratch {
+    pub fn begin_frame(&mut self, prefixes: usize) {
+        for list in [&mut self.first_child, &mut self.sibling] {
+            list.clear();
+            list.resize(prefixes, DEAD);
+        }
+        self.placed.clear();
+        self.placed.resize(prefixes, [0; 2]);
+        self.extended.fill(DEAD);
+        self.stays.clear();
+        self.candidates.clear();
+        self.next.clear();
+    }
+
+    /// The tokens likely enough to begin something new.
+    pub fn choose_tokens(&mut self, frame: &Frame, config: &BeamConfig) {
+        let least = frame.best - config.token_margin;
+        self.extended.resize(frame.row.len(), DEAD);
+        self.tokens.clear();
+        for (token, &log_prob) in frame.row.iter().enumerate().skip(BLANK as usize + 1) {
+            if log_prob >= least && log_prob > f32::NEG_INFINITY {
+                self.tokens.push((log_prob - frame.best, token as u32));
+            }
+        }
+        if self.tokens.len() > config.top_tokens {
+            let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+            self.tokens.select_nth_unstable_by(config.top_tokens - 1, order);
+            self.tokens.truncate(config.top_tokens);
+        }
+    }
+
+    /// Leaves the best `beam` candidates of those that score `floor` at least.
+    pub fn prune(&mut self, floor: f32, beam: usize) {
+        self.candidates.retain(|candidate| candidate.score >= floor);
+        if self.candidates.len() > beam {
+            let order = |a: &Candidate, b: &Candidate| {
+                b.score.total_cmp(&a.score).then((a.slot, a.token).cmp(&(b.slot, b.token)))
+            };
+            self.candidates.select_nth_unstable_by(beam - 1, order);
+            self.candidates.truncate(beam);
+        }
+    }
+}
