@@ -48,7 +48,7 @@ impl Bench {
     fn recognizer(&self, pause: Duration) -> Recognizer {
         let _making = MAKING_WEIGHTS.lock().expect("no test panics while it makes weights");
         let endpoint = EndpointConfig { after_speech: pause, long_speech_pause: pause, ..Default::default() };
-        let config = RecognizerConfig { latency_ms: None, endpoint };
+        let config = RecognizerConfig { endpoint, ..Default::default() };
         Recognizer::load(self.model.clone(), Device::Cpu, config).expect("recognizer")
     }
 

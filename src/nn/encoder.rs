@@ -204,6 +204,8 @@ impl Encoder {
             Direction::LatencyControlled(grid) => (grid.chunk as i64 / stacking, grid.look_ahead as i64 / stacking),
             Direction::Forward | Direction::Full => (total, 0),
         };
+        // A chunk that holds the longest row needs no padding to its full size and has nothing ahead of it.
+        let (main, right) = (main.min(total), right.min((total - main).max(0)));
         let blocks = ceil_div(total, main);
         let lens: Vec<i64> = (0..blocks)
             .flat_map(|block| steps.iter().map(move |&step| (step - block * main).clamp(0, main + right)))

@@ -67,7 +67,8 @@ mod tests {
         let object = r#"{"word":"go","start":0.12,"end":0.54,"confidence":0.9}"#;
         let wanted = format!(r#"{{"event":"partial","at":0.6,"committed":[],"tentative":[{object}]}}"#);
         assert_eq!(event_line(ms(600), &event), wanted);
-        let segment = Segment { start: ms(120), end: ms(540), text: "go".into(), words: vec![word] };
+        let segment =
+            Segment { start: ms(120), end: ms(540), text: "go".into(), words: vec![word], alternatives: vec![] };
         let wanted = format!(r#"{{"event":"final","at":2.0,"start":0.12,"end":0.54,"text":"go","words":[{object}]}}"#);
         assert_eq!(event_line(ms(2000), &Event::Final(segment)), wanted);
         let gap = Event::Gap { lost: ms(250) };

@@ -91,7 +91,7 @@ mod tests {
     fn every_format_grows_in_place() {
         let folder = tempfile::tempdir().expect("folder");
         let (start, end) = (Duration::from_millis(3_661_005), Duration::from_millis(3_662_500));
-        let segment = Segment { start, end, text: "go on".into(), words: vec![] };
+        let segment = Segment { start, end, text: "go on".into(), words: vec![], alternatives: vec![] };
         let vtt = "\n01:01:01.005 --> 01:01:02.500\ngo on\n";
         let json =
             "{\"event\":\"final\",\"at\":3663.0,\"start\":3661.005,\"end\":3662.5,\"text\":\"go on\",\"words\":[]}\n";
