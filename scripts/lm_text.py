@@ -2,8 +2,9 @@
 """The text that the English language model is estimated from, a sentence a line, to standard output.
 
 Prose and audiobook transcripts, the texts of the speech that the English model trains on, and generated lines of what
-prose does not hold: spelled names, digits, numbers, dates, addresses, orders of a spelling desk. What `audio/` says is
-left out (seven words in a row), and so are lines that a corpus lists as near to test sentences.
+prose does not hold: spelled names, digits, numbers, dates, addresses, orders of a spelling desk. Left out are lines that
+share seven words in a row with what `audio/` says or with a dev sentence (the search's weights are chosen on those), and
+lines that a corpus lists as near to test sentences.
 
 Usage: EDDY_CORPUS=/data scripts/lm_text.py [--generated N] [--seed S] > text
        ... | eddy lm estimate --order 3 - -o lm.arpa
@@ -34,7 +35,11 @@ SPEECH = {
 }
 # Speakers of training sets that models are chosen by: their texts are not used.
 DEV_SPEAKERS = {f"an4_{name}" for name in ("fash", "fkdo", "fsrb", "mblw", "mdcs", "mjda", "mmtm", "mtje")}
+# Sets whose dev part the search's weights are chosen on.
+DEV_SETS = ("libri", "learner", "actors", "readers")
 SHARED_WORDS = 7
+# A shorter line is left out when it is such a sentence as a whole; one of fewer words than this is everybody's.
+SHORTEST_WHOLE = 4
 
 DIGITS = "one two three four five six seven eight nine".split()
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -140,6 +145,12 @@ def speech_texts():
                     yield from [line["text"]] * times
 
 
+def dev_texts():
+    for name in DEV_SETS:
+        with open(CORPUS / name / "dev.jsonl", encoding="utf-8") as lines:
+            yield from (json.loads(line)["text"] for line in lines)
+
+
 def prose():
     folder = CORPUS / "text"
     drop = {int(number) for number in (folder / "drop-lines.txt").read_text().split()}
@@ -156,9 +167,10 @@ def main():
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     shipped = [words_of(line) for line in (ROOT / "audio/exclude.txt").read_text().splitlines()]
-    forbidden = set().union(*map(runs, shipped))
+    dev = [words for words in map(words_of, dev_texts()) if len(words) >= SHORTEST_WHOLE]
+    forbidden = set().union(*map(runs, shipped + dev))
     # Short ones only as whole lines.
-    whole = {" ".join(words) for words in shipped if len(words) < SHARED_WORDS}
+    whole = {" ".join(words) for words in shipped + dev if len(words) < SHARED_WORDS}
     names, left_out = {}, 0
     for source in (speech_texts(), prose()):
         for line in source:
@@ -174,7 +186,7 @@ def main():
     known = sorted(name for name, count in names.items() if count >= 3)
     for _ in range(arguments.generated):
         print(generated(rng, known))
-    print(f"{left_out} lines left out for audio/, {len(known)} names", file=sys.stderr)
+    print(f"{left_out} lines left out for audio/ and dev sentences, {len(known)} names", file=sys.stderr)
 
 
 if __name__ == "__main__":

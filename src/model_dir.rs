@@ -1,11 +1,13 @@
 //! A model directory's facts, read and cross-checked without tensors. Layer 4.
 //!
 //! `model.json` (this file's [`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional
-//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `MODEL.md` and `recipe.toml`.
+//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `confidence.json` (calibration of word
+//! confidences), `MODEL.md` and `recipe.toml`.
 
 use crate::ctc::BeamConfig;
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEndConfig};
+use crate::metrics::Calibration;
 use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ const CMVN_FILE: &str = "cmvn.json";
 const WEIGHTS_FILE: &str = "model.safetensors";
 const LM_FILE: &str = "lm.bin";
 const DECODER_FILE: &str = "decoder.json";
+const CONFIDENCE_FILE: &str = "confidence.json";
 
 /// The recurrent cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -277,20 +280,21 @@ impl ModelDir {
         Some(self.path.join(LM_FILE)).filter(|path| path.is_file())
     }
 
+    /// Copies a language model file into the directory, as `lm.bin`.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn set_lm(&self, from: &Path) -> Result<()> {
+        let bytes = std::fs::read(from).map_err(|error| Error::io(from, error))?;
+        crate::error::write_atomically(&self.path.join(LM_FILE), &bytes)
+    }
+
     /// `decoder.json`, where the model has settings of its own for the beam search.
     ///
     /// # Errors
     /// Names the file and the field that is not known or out of range.
     pub fn beam_config(&self) -> Result<Option<BeamConfig>> {
-        let path = self.path.join(DECODER_FILE);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        let config: BeamConfig = serde_json::from_str(&text)
-            .map_err(|error| Error::model(&path, format!("not settings of a beam search: {error}")))?;
-        config.validate().map_err(|error| Error::model(&path, error.to_string()))?;
-        Ok(Some(config))
+        self.read_optional(DECODER_FILE, "settings of a beam search", BeamConfig::validate)
     }
 
     /// Writes `decoder.json`, atomically.
@@ -299,8 +303,62 @@ impl ModelDir {
     /// When a value is out of range or the file cannot be written.
     pub fn save_beam_config(&self, config: &BeamConfig) -> Result<()> {
         config.validate()?;
-        let json = serde_json::to_string_pretty(config).unwrap_or_default() + "\n";
-        crate::error::write_atomically(&self.path.join(DECODER_FILE), json.as_bytes())
+        self.write_json(DECODER_FILE, config)
+    }
+
+    /// `confidence.json`, where the model's confidences were calibrated.
+    ///
+    /// # Errors
+    /// Names the file and the field that is not known or out of range.
+    pub fn calibration(&self) -> Result<Option<Calibration>> {
+        self.read_optional(CONFIDENCE_FILE, "a calibration", Calibration::validate)
+    }
+
+    /// Writes `confidence.json`, atomically.
+    ///
+    /// # Errors
+    /// When a value is out of range or the file cannot be written.
+    pub fn save_calibration(&self, calibration: &Calibration) -> Result<()> {
+        calibration.validate()?;
+        self.write_json(CONFIDENCE_FILE, calibration)
+    }
+
+    fn read_optional<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        what: &str,
+        check: impl Fn(&T) -> Result<()>,
+    ) -> Result<Option<T>> {
+        let path = self.path.join(name);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let value: T =
+            serde_json::from_str(&text).map_err(|error| Error::model(&path, format!("not {what}: {error}")))?;
+        check(&value).map_err(|error| Error::model(&path, error.to_string()))?;
+        Ok(Some(value))
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+        crate::error::write_atomically(&self.path.join(name), json.as_bytes())
+    }
+
+    /// Copies the language model, the settings of the beam search and the calibration to another directory, as far as
+    /// they are there and `to` has none.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn copy_language(&self, to: &Path) -> Result<()> {
+        for name in [LM_FILE, DECODER_FILE, CONFIDENCE_FILE] {
+            let (from, to) = (self.path.join(name), to.join(name));
+            if from.is_file() && !to.exists() {
+                let bytes = std::fs::read(&from).map_err(|error| Error::io(&from, error))?;
+                crate::error::write_atomically(&to, &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes all but the weights into `path` (made if missing), each file atomically.
@@ -311,8 +369,7 @@ impl ModelDir {
         self.config.validate()?;
         self.check_fit()?;
         std::fs::create_dir_all(&self.path).map_err(|error| Error::io(&self.path, error))?;
-        let json = serde_json::to_string_pretty(&self.config).unwrap_or_default() + "\n";
-        crate::error::write_atomically(&self.path.join(CONFIG_FILE), json.as_bytes())?;
+        self.write_json(CONFIG_FILE, &self.config)?;
         self.tokens.save(&self.path.join(TOKENS_FILE))?;
         self.cmvn.save(&self.path.join(CMVN_FILE))
     }

@@ -60,13 +60,16 @@ pub(super) fn run(args: AdaptArgs) -> Result<u8> {
     let config = adaptation.recipe(&model)?;
     let recipe = toml::to_string(&config).context("the recipe")?;
     let temporary = std::env::temp_dir().join(format!("eddy-adapt-{}", std::process::id()));
+    let base = model.clone();
     let keep = args.run.is_some();
     let run = args.run.unwrap_or(temporary);
     let outcome = Trainer::new(config, &recipe, &run, Start::Init(Box::new(model)), device).and_then(|mut trainer| {
         eprintln!("{}", trainer.summary());
         trainer.run(&*stop_flag().map_err(|error| Error::training(&run, error.to_string()))?)?;
         let choice = if adaptation.dev.is_empty() { Choice::Last } else { Choice::Best };
-        export(&run, choice, tch::Kind::Half, &args.output)
+        export(&run, choice, tch::Kind::Half, &args.output)?;
+        // Words are words whatever the network's tokens are.
+        base.copy_language(&args.output)
     });
     if !keep {
         // Whatever happened, nothing is left behind; a folder that was never made is no error.

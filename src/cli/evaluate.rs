@@ -46,8 +46,8 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
     let mut failed = false;
     if !args.json {
         println!(
-            "{:<40} {:>5} {:>6} {:>7} {:>7}  {:>4} {:>4} {:>4} {:>7}",
-            "manifest", "utts", "words", "WER %", "CER %", "S", "D", "I", "RTF"
+            "{:<40} {:>5} {:>6} {:>7} {:>7}  {:>4} {:>4} {:>4} {:>7} {:>6}",
+            "manifest", "utts", "words", "WER %", "CER %", "S", "D", "I", "RTF", "ECE %"
         );
     }
     for manifest in &manifests {
@@ -96,18 +96,20 @@ fn as_json(path: &Path, evaluation: &Evaluation) -> Value {
         "insertions": insertions,
         "audio_seconds": evaluation.audio_seconds,
         "rtf": evaluation.rtf(),
+        "confidence_error": evaluation.confidence.expected_calibration_error(),
     })
 }
 
 fn as_row(path: &Path, evaluation: &Evaluation) -> String {
     let ErrorCounts { reference, substitutions, deletions, insertions } = evaluation.words;
     format!(
-        "{:<40} {:>5} {reference:>6} {:>7.2} {:>7.2}  {substitutions:>4} {deletions:>4} {insertions:>4} {:>7.4}",
+        "{:<40} {:>5} {reference:>6} {:>7.2} {:>7.2}  {substitutions:>4} {deletions:>4} {insertions:>4} {:>7.4} {:>6.2}",
         path.display(),
         evaluation.utterances,
         100.0 * evaluation.words.rate(),
         100.0 * evaluation.characters.rate(),
         evaluation.rtf(),
+        100.0 * evaluation.confidence.expected_calibration_error(),
     )
 }
 

@@ -1,5 +1,6 @@
 //! `eddy export`: a run in, a model directory out.
 
+use crate::ModelDir;
 use crate::train::{Choice, export};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   eddy export runs/an4 --best -o models/mine
+  eddy export runs/en --best --lm lm.bin -o models/en      then: eddy tune --model models/en dev.jsonl
   eddy export runs/an4 --average 5 --dtype f32 -o /tmp/averaged")]
 pub(super) struct ExportArgs {
     /// Folder of the training
@@ -26,6 +28,9 @@ pub(super) struct ExportArgs {
     /// Kind of the weights in the file
     #[arg(long, value_enum, default_value_t = Dtype::F16)]
     dtype: Dtype,
+    /// Language model to put into the model directory (from `eddy lm build`)
+    #[arg(long, value_name = "FILE")]
+    lm: Option<PathBuf>,
     /// Model directory to write
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -51,7 +56,11 @@ pub(super) fn run(args: ExportArgs) -> Result<u8> {
         Dtype::F32 => tch::Kind::Float,
         Dtype::F16 => tch::Kind::Half,
     };
+    let lm = args.lm.map(|path| crate::lm::NgramLm::load(&path).map(|_| path)).transpose()?;
     export(&args.run, choice, kind, &args.output)?;
+    if let Some(path) = lm {
+        ModelDir::open(&args.output)?.set_lm(&path)?;
+    }
     eprintln!("wrote {}: eddy inspect {0}", args.output.display());
     Ok(0)
 }

@@ -24,6 +24,8 @@ mod listen;
 mod train;
 #[cfg(feature = "torch")]
 mod transcribe;
+#[cfg(feature = "torch")]
+mod tune;
 
 use clap::{Parser, Subcommand};
 
@@ -61,6 +63,9 @@ enum Command {
     /// A model directory from a training run
     #[cfg(feature = "torch")]
     Export(export::ExportArgs),
+    /// The beam search's weights and the confidences' calibration, from dev recordings
+    #[cfg(feature = "torch")]
+    Tune(tune::TuneArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
     /// Corpora to manifests
@@ -95,6 +100,8 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Adapt(args) => adapt::run(args),
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(args),
+        #[cfg(feature = "torch")]
+        Command::Tune(args) => tune::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Corpus(args) => corpus::run(args),
         Command::Inspect(args) => inspect::run(args),

@@ -14,7 +14,7 @@ pub(super) const DEAD: u32 = u32::MAX;
 const LINEAR: usize = 8;
 
 /// The letters of every token, as small numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Spelling {
     numbers: HashMap<char, u16>,
     letters: Vec<u16>,

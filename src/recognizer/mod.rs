@@ -6,7 +6,7 @@ mod decoder;
 mod endpoint;
 mod session;
 mod source;
-mod transcript;
+pub(crate) mod transcript;
 
 pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
@@ -16,9 +16,11 @@ pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 use crate::ctc::{Emission, HotWord, Hypothesis};
 use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
+use crate::metrics::Calibration;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
+use crate::text::TokenTable;
 use decoder::Search;
 use session::Snapshot;
 use sha2::{Digest, Sha256};
@@ -46,6 +48,7 @@ pub struct Recognizer {
     endpointer: Endpointer,
     search: Search,
     nbest: usize,
+    calibration: Calibration,
     /// Time from one output frame to the next.
     output_frame: Duration,
     fingerprint: String,
@@ -56,7 +59,7 @@ impl Recognizer {
     ///
     /// # Errors
     /// When the weights do not fit the model's description, the latency is not one that they were trained for, or a
-    /// language model cannot be read.
+    /// language model, settings or calibration cannot be read.
     pub fn load(model: ModelDir, device: Device, config: RecognizerConfig) -> Result<Self> {
         let encoder = Encoder::new(&model.config.encoder, 0, Kind::Float, device)?;
         weights::load(&encoder, &model.weights_path())?;
@@ -74,13 +77,19 @@ impl Recognizer {
         let fingerprint = fingerprint(&model, &encoder, direction)?;
         let endpointer = Endpointer::new(config.endpoint, output_frame);
         let search = Search::load(&model, &config.decoder)?;
+        let calibration = model.calibration()?.unwrap_or_default();
         let nbest = config.nbest;
-        Ok(Recognizer { model, encoder, direction, endpointer, search, nbest, output_frame, fingerprint })
+        Ok(Recognizer { model, encoder, direction, endpointer, search, nbest, calibration, output_frame, fingerprint })
     }
 
     /// The model's facts.
     pub fn model(&self) -> &ModelConfig {
         &self.model.config
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> &TokenTable {
+        &self.model.tokens
     }
 
     /// The direction that sessions run in.
@@ -302,7 +311,8 @@ impl Recognizer {
         let shift = Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0);
         let decoded = self.output_frame.mul_f64(session.decoder.frames() as f64);
         let heard = decoded.min(shift.mul_f64(session.frames() as f64));
-        transcript::words(emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
+        let within = session.last_final..heard;
+        transcript::words(emissions, &self.model.tokens, &self.calibration, self.output_frame, within)
     }
 
     fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {

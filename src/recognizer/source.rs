@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::frontend::FrontEnd;
 use crate::stage::{Frames, Stage};
 use std::time::Duration;
+use tch::Tensor;
 
 /// What one source needs on its way through a recognizer.
 struct Stream {
@@ -22,6 +23,19 @@ impl Recognizer {
     /// # Errors
     /// When the source cannot be read.
     pub fn transcribe(&self, source: &mut dyn AudioSource, chunk_ms: Option<u32>) -> Result<Transcript> {
+        self.transcribe_observed(source, chunk_ms, &mut |_| {})
+    }
+
+    /// As [`Recognizer::transcribe`]; `observe` sees every block's log-probs `[T', V]` in the encoder's own kind.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn transcribe_observed(
+        &self,
+        source: &mut dyn AudioSource,
+        chunk_ms: Option<u32>,
+        observe: &mut dyn FnMut(&Tensor),
+    ) -> Result<Transcript> {
         let rate = source.sample_rate();
         let mut stream = Stream { front_end: self.front_end(rate)?, session: self.session()?, frames: Frames::new(0) };
         stream.frames.dim = stream.front_end.dim();
@@ -32,20 +46,20 @@ impl Recognizer {
         while let Some(block) = source.next_block()? {
             samples += block.samples.len() as u64;
             if piece == usize::MAX {
-                self.push_samples(&mut stream, &block.samples, &mut events)?;
+                self.push_samples(&mut stream, &block.samples, &mut events, observe)?;
                 continue;
             }
             waiting.extend_from_slice(&block.samples);
             let whole = waiting.len() - waiting.len() % piece;
             for part in waiting[..whole].chunks(piece) {
-                self.push_samples(&mut stream, part, &mut events)?;
+                self.push_samples(&mut stream, part, &mut events, observe)?;
             }
             waiting.drain(..whole);
         }
-        self.push_samples(&mut stream, &waiting, &mut events)?;
+        self.push_samples(&mut stream, &waiting, &mut events, observe)?;
         stream.front_end.finish(&mut stream.frames)?;
-        self.push(&mut stream.session, &stream.frames, &mut events)?;
-        self.finish(stream.session, &mut events)?;
+        self.push_observed(&mut stream.session, &stream.frames, &mut events, observe)?;
+        self.finish_observed(stream.session, &mut events, observe)?;
         let segments = events.into_iter().filter_map(|event| match event {
             Event::Final(segment) => Some(segment),
             _ => None,
@@ -56,9 +70,15 @@ impl Recognizer {
         })
     }
 
-    fn push_samples(&self, stream: &mut Stream, samples: &[f32], events: &mut Vec<Event>) -> Result<()> {
+    fn push_samples(
+        &self,
+        stream: &mut Stream,
+        samples: &[f32],
+        events: &mut Vec<Event>,
+        observe: &mut dyn FnMut(&Tensor),
+    ) -> Result<()> {
         stream.front_end.push(samples, &mut stream.frames)?;
-        self.push(&mut stream.session, &stream.frames, events)?;
+        self.push_observed(&mut stream.session, &stream.frames, events, observe)?;
         stream.frames.consume();
         events.retain(|event| !matches!(event, Event::Partial { .. }));
         Ok(())

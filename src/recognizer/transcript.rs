@@ -3,6 +3,7 @@
 //! Layer 6.
 
 use crate::ctc::Emission;
+use crate::metrics::Calibration;
 use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -22,7 +23,8 @@ pub struct Word {
     pub start: Duration,
     /// End, from the session's start.
     pub end: Duration,
-    /// Geometric mean of its tokens' probabilities, in `0.0..=1.0`.
+    /// Probability that it is right, in `0.0..=1.0`: the geometric mean of its tokens' probabilities, calibrated where
+    /// the model has a calibration.
     pub confidence: f32,
 }
 
@@ -100,9 +102,10 @@ pub enum Event {
 /// CTC marks a word by narrow peaks inside it. A word reaches from its first peak to its last, widened on both sides to
 /// 70 ms a letter (200 ms at least) where its neighbours leave room; where two words meet, they meet half-way between
 /// their peaks. Nothing reaches out of `within`, from the end of the last segment to what was heard so far.
-pub(super) fn words(
+pub(crate) fn words(
     emissions: &[Emission],
     tokens: &TokenTable,
+    calibration: &Calibration,
     frame: Duration,
     within: Range<Duration>,
 ) -> Vec<Word> {
@@ -130,7 +133,8 @@ pub(super) fn words(
             start = start.max(middle).min(begin);
         }
         let mean = group.iter().map(|emission| emission.log_prob).sum::<f32>() / group.len() as f32;
-        words.push(Word { text, start, end: (end + widen).min(within.end), confidence: mean.exp().clamp(0.0, 1.0) });
+        let confidence = calibration.apply(mean.exp().clamp(0.0, 1.0));
+        words.push(Word { text, start, end: (end + widen).min(within.end), confidence });
         previous_peak = end;
     }
     words
@@ -147,7 +151,7 @@ mod tests {
         let at = |token, frame| Emission { token, first_frame: frame, last_frame: frame, log_prob: -0.5 };
         let emissions = [at(id("one"), 1), at(id("two"), 5), at(id("one"), 100)];
         let within = Duration::ZERO..Duration::from_secs(60);
-        let words = words(&emissions, &tokens, Duration::from_millis(30), within);
+        let words = words(&emissions, &tokens, &Calibration::default(), Duration::from_millis(30), within);
         let texts: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
         assert_eq!(texts, ["one", "two", "one"]);
         assert_eq!(words[0].start, Duration::ZERO);
@@ -162,7 +166,8 @@ mod tests {
         let ids = tokens.encode("one two").expect("ids");
         let at = |token, frame| Emission { token, first_frame: frame, last_frame: frame, log_prob: 0.0 };
         let ms = Duration::from_millis;
-        let words = words(&[at(ids[0], 10), at(ids[1], 11)], &tokens, ms(30), ms(290)..ms(350));
+        let words =
+            words(&[at(ids[0], 10), at(ids[1], 11)], &tokens, &Calibration::default(), ms(30), ms(290)..ms(350));
         let places: Vec<_> = words.iter().map(|word| (word.start, word.end)).collect();
         assert_eq!(places, [(ms(290), ms(330)), (ms(330), ms(350))]);
     }

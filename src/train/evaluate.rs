@@ -5,7 +5,7 @@
 use crate::audio::AudioSource;
 use crate::corpus::Utterance;
 use crate::error::Result;
-use crate::metrics::ErrorCounts;
+use crate::metrics::{AlignedPair, ErrorCounts, Reliability};
 use crate::recognizer::Recognizer;
 use crate::text::normalize;
 use std::time::Instant;
@@ -21,6 +21,8 @@ pub struct Evaluation {
     pub words: ErrorCounts,
     /// Character errors.
     pub characters: ErrorCounts,
+    /// What the words' confidences are worth.
+    pub confidence: Reliability,
     /// Audio recognised, in seconds.
     pub audio_seconds: f64,
     /// Wall-clock time for it, decoding of files included, in seconds.
@@ -34,6 +36,7 @@ impl Evaluation {
         self.unreadable += other.unreadable;
         self.words.add(&other.words);
         self.characters.add(&other.characters);
+        self.confidence.merge(&other.confidence);
         self.audio_seconds += other.audio_seconds;
         self.wall_seconds += other.wall_seconds;
     }
@@ -73,13 +76,18 @@ pub fn evaluate<'a>(
         let transcript = open(utterance).and_then(|mut source| recognizer.transcribe(source.as_mut(), None));
         total.wall_seconds += start.elapsed().as_secs_f64();
         let text = transcript.as_ref().map(|transcript| normalize(&transcript.text())).unwrap_or_default();
-        let (words, _) = ErrorCounts::words(reference, &text);
+        let (words, alignment) = ErrorCounts::words(reference, &text);
         total.utterances += 1;
         total.words.add(&words);
         total.characters.add(&ErrorCounts::characters(reference, &text));
         let hypothesis = match &transcript {
             Ok(transcript) => {
                 total.audio_seconds += transcript.duration.as_secs_f64();
+                for (word, right) in
+                    transcript.segments.iter().flat_map(|segment| &segment.words).zip(rights(&alignment))
+                {
+                    total.confidence.add(word.confidence, right);
+                }
                 Ok(text.as_str())
             }
             Err(error) => {
@@ -90,4 +98,12 @@ pub fn evaluate<'a>(
         each(&Scored { utterance, reference, hypothesis, words });
     }
     total
+}
+
+/// Whether each word of the hypothesis is right.
+pub(super) fn rights<'a>(alignment: &'a [AlignedPair]) -> impl Iterator<Item = bool> + 'a {
+    alignment
+        .iter()
+        .filter(|(_, hypothesis)| hypothesis.is_some())
+        .map(|(reference, hypothesis)| reference == hypothesis)
 }

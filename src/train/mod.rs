@@ -1,7 +1,7 @@
 //! Training and evaluation: from a recipe to a model directory.
 //!
 //! Layer 8. `recipe` says what, `dataset` what with, `batch` and `augment` make the input, `adam` and
-//! `schedule` the steps, `checkpoint` the way back, `trainer` the loop, `export` and `evaluate` what comes after.
+//! `schedule` the steps, `checkpoint` the way back, `trainer` the loop, `export`, `evaluate` and `tune` what comes after.
 
 mod adam;
 mod adapt;
@@ -18,6 +18,7 @@ mod replica;
 mod schedule;
 mod tensorboard;
 mod trainer;
+mod tune;
 mod validate;
 
 pub use crate::corpus::{Manifest, Utterance};
@@ -30,3 +31,4 @@ pub use recipe::{
     TrainSet, WeightedSet, corpus_folder,
 };
 pub use trainer::{Start, Trainer};
+pub use tune::{Calibrated, Trial, Tuner};

@@ -45,7 +45,7 @@ impl LanguageModel {
 pub struct BeamSearch {
     pub(super) config: BeamConfig,
     pub(super) spelling: Spelling,
-    language: Option<LanguageModel>,
+    language: Option<Arc<LanguageModel>>,
 }
 
 impl BeamSearch {
@@ -57,8 +57,17 @@ impl BeamSearch {
     pub fn new(tokens: &TokenTable, lm: Option<Arc<NgramLm>>, config: BeamConfig) -> Result<Self> {
         config.validate()?;
         let spelling = Spelling::new(tokens);
-        let language = lm.map(|lm| LanguageModel::new(lm, &spelling));
+        let language = lm.map(|lm| Arc::new(LanguageModel::new(lm, &spelling)));
         Ok(BeamSearch { config, spelling, language })
+    }
+
+    /// The same search with other settings; tokens and language model are shared.
+    ///
+    /// # Errors
+    /// When `config` has a value out of range.
+    pub fn with_config(&self, config: BeamConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(BeamSearch { config, spelling: self.spelling.clone(), language: self.language.clone() })
     }
 
     /// The settings.

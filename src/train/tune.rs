@@ -1,0 +1,244 @@
+//! Chooses the weights of the beam search, and calibrates confidences, on dev recordings.
+//!
+//! Layer 8. The network runs once over every recording; then only the search is repeated, on all cores. What is made
+//! small is the mean of the manifests' word error rates, so that a large one does not speak for all.
+
+use super::evaluate::rights;
+use crate::corpus::{Manifest, all_cores, for_each_parallel};
+use crate::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder};
+use crate::error::{Error, Result};
+use crate::lm::NgramLm;
+use crate::metrics::{Calibration, ErrorCounts, Reliability};
+use crate::recognizer::Recognizer;
+use crate::recognizer::transcript;
+use crate::stage::Frames;
+use crate::text::{TokenTable, normalize};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tch::{Kind, Tensor};
+
+/// The first look: every pair of these.
+const ALPHAS: [f32; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 1.2];
+const BETAS: [f32; 5] = [-1.0, 0.0, 1.0, 2.0, 3.5];
+/// Steps of the second look, each then halved: of alpha, of beta, of the unknown words' penalty.
+const STEPS: [f32; 3] = [0.1, 0.5, 0.25];
+const HALVINGS: usize = 2;
+
+/// A dev recording as the network hears it.
+struct Item {
+    /// Place of its manifest.
+    set: usize,
+    reference: String,
+    /// `[T', V]` log-probs.
+    log_probs: Frames,
+}
+
+/// One setting and its errors.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The setting.
+    pub config: BeamConfig,
+    /// Word errors of each manifest.
+    pub words: Vec<ErrorCounts>,
+}
+
+impl Trial {
+    /// Mean of the manifests' word error rates, a fraction.
+    pub fn mean_rate(&self) -> f64 {
+        self.words.iter().map(ErrorCounts::rate).sum::<f64>() / self.words.len().max(1) as f64
+    }
+}
+
+/// What calibration does to the confidences of the dev words.
+#[derive(Debug, Clone, Copy)]
+pub struct Calibrated {
+    /// The curve.
+    pub calibration: Calibration,
+    /// Before.
+    pub raw: Reliability,
+    /// With it.
+    pub calibrated: Reliability,
+}
+
+/// Dev recordings, ready to be searched again and again.
+pub struct Tuner {
+    items: Vec<Item>,
+    sets: usize,
+    search: BeamSearch,
+    tokens: TokenTable,
+}
+
+impl Tuner {
+    /// Runs `recognizer`'s network over the manifests; `progress` sees how many recordings are done, of how many.
+    ///
+    /// # Errors
+    /// When the language model cannot be read, or no readable recording has a text. A recording that cannot be read is
+    /// told and left out.
+    pub fn listen(
+        recognizer: &Recognizer,
+        lm: Option<&Path>,
+        manifests: &[Manifest],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
+        let lm = lm.map(NgramLm::load).transpose()?.map(Arc::new);
+        let tokens = recognizer.tokens().clone();
+        let search = BeamSearch::new(&tokens, lm, BeamConfig::default())?;
+        let total = manifests.iter().map(|manifest| manifest.utterances.len()).sum();
+        let mut items = Vec::new();
+        let mut done = 0;
+        for (set, manifest) in manifests.iter().enumerate() {
+            for utterance in &manifest.utterances {
+                done += 1;
+                progress(done, total);
+                let Some(reference) = utterance.text.clone() else { continue };
+                let mut log_probs = Frames::new(tokens.len());
+                let mut failed = Ok(());
+                let mut observe = |block: &Tensor| {
+                    if failed.is_ok() {
+                        failed = append(block, &mut log_probs);
+                    }
+                };
+                let heard = utterance
+                    .open()
+                    .and_then(|mut source| recognizer.transcribe_observed(source.as_mut(), None, &mut observe));
+                match heard.and(failed) {
+                    Ok(()) => items.push(Item { set, reference, log_probs }),
+                    Err(error) => tracing::error!("{error} (left out)"),
+                }
+            }
+        }
+        if items.is_empty() {
+            return Err(Error::invalid("manifests", manifests.len(), "at least one readable recording with a text"));
+        }
+        Ok(Tuner { items, sets: manifests.len(), search, tokens })
+    }
+
+    /// Errors with a setting.
+    ///
+    /// # Errors
+    /// When it has a value out of range, or a thread cannot be started.
+    pub fn score(&self, config: BeamConfig) -> Result<Trial> {
+        let texts = self.texts(config)?;
+        let mut words = vec![ErrorCounts::default(); self.sets];
+        for (item, text) in self.items.iter().zip(texts) {
+            words[item.set].add(&ErrorCounts::words(&item.reference, &normalize(&text)).0);
+        }
+        Ok(Trial { config, words })
+    }
+
+    /// The best of a grid of alpha and beta, then of ever smaller steps around it; `tell` sees every trial.
+    ///
+    /// # Errors
+    /// As [`Tuner::score`].
+    pub fn tune(&self, start: BeamConfig, tell: &mut dyn FnMut(&Trial)) -> Result<Trial> {
+        let mut tried: HashMap<[u32; 3], f64> = HashMap::new();
+        let mut best: Option<Trial> = None;
+        let mut attempt = |config: BeamConfig, best: &mut Option<Trial>| -> Result<bool> {
+            let key = [config.alpha, config.beta, config.unknown_penalty].map(f32::to_bits);
+            if config.validate().is_err() || tried.contains_key(&key) {
+                return Ok(false);
+            }
+            let trial = self.score(config)?;
+            tell(&trial);
+            tried.insert(key, trial.mean_rate());
+            let better = best.as_ref().is_none_or(|best| trial.mean_rate() < best.mean_rate());
+            if better {
+                *best = Some(trial);
+            }
+            Ok(better)
+        };
+        attempt(start, &mut best)?;
+        for alpha in ALPHAS {
+            for beta in BETAS {
+                attempt(BeamConfig { alpha, beta, ..start }, &mut best)?;
+            }
+        }
+        for halving in 0..=HALVINGS {
+            let shrink = 0.5f32.powi(halving as i32);
+            loop {
+                let center = best.as_ref().map_or(start, |best| best.config);
+                let mut moved = false;
+                for (axis, step) in STEPS.into_iter().enumerate() {
+                    for step in [step * shrink, -step * shrink] {
+                        moved |= attempt(moved_by(center, axis, step), &mut best)?;
+                    }
+                }
+                if !moved {
+                    break;
+                }
+            }
+        }
+        match best {
+            Some(best) => Ok(best),
+            None => self.score(start),
+        }
+    }
+
+    /// Fits confidences to how often words are right with a setting.
+    ///
+    /// # Errors
+    /// As [`Tuner::score`].
+    pub fn calibrate(&self, config: BeamConfig) -> Result<Calibrated> {
+        let search = Arc::new(self.search.with_config(config)?);
+        let words = |item: &Item| -> Result<Vec<(f32, bool)>> {
+            let decoder = decoded(&search, item)?;
+            let emissions = decoder.best(1).into_iter().next().map(|best| best.emissions).unwrap_or_default();
+            let endless = Duration::ZERO..Duration::MAX;
+            let frame = Duration::from_millis(1);
+            let words = transcript::words(&emissions, &self.tokens, &Calibration::default(), frame, endless);
+            let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            let text = text.join(" ");
+            let (_, alignment) = ErrorCounts::words(&item.reference, &text);
+            Ok(words.iter().map(|word| word.confidence).zip(rights(&alignment)).collect())
+        };
+        let found = for_each_parallel(&self.items, all_cores(), words, &|_| ())?;
+        let found: Vec<(f32, bool)> = found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        let calibration = Calibration::fit(&found);
+        let (mut raw, mut calibrated) = (Reliability::default(), Reliability::default());
+        for (confidence, right) in found {
+            raw.add(confidence, right);
+            calibrated.add(calibration.apply(confidence), right);
+        }
+        Ok(Calibrated { calibration, raw, calibrated })
+    }
+
+    /// What every recording says.
+    fn texts(&self, config: BeamConfig) -> Result<Vec<String>> {
+        let search = Arc::new(self.search.with_config(config)?);
+        let text = |item: &Item| -> Result<String> {
+            let best = decoded(&search, item)?.best(1).into_iter().next();
+            let ids: Vec<i64> = best.iter().flat_map(|best| &best.emissions).map(|emission| emission.token).collect();
+            Ok(self.tokens.decode(&ids))
+        };
+        for_each_parallel(&self.items, all_cores(), text, &|_| ())?.into_iter().collect()
+    }
+}
+
+/// A search that has heard all of a recording.
+fn decoded(search: &Arc<BeamSearch>, item: &Item) -> Result<BeamDecoder> {
+    let mut decoder = BeamDecoder::new(Arc::clone(search), search.hot_words(&[])?);
+    decoder.push(&item.log_probs)?;
+    Ok(decoder)
+}
+
+/// `config` with one of alpha, beta and the unknown words' penalty changed.
+fn moved_by(config: BeamConfig, axis: usize, step: f32) -> BeamConfig {
+    // Whole thousandths, so that the same place is reached by every way.
+    let moved = |value: f32| ((value + step) * 1000.0).round() / 1000.0;
+    match axis {
+        0 => BeamConfig { alpha: moved(config.alpha), ..config },
+        1 => BeamConfig { beta: moved(config.beta), ..config },
+        _ => BeamConfig { unknown_penalty: moved(config.unknown_penalty), ..config },
+    }
+}
+
+/// Appends a block's log-probs.
+fn append(block: &Tensor, frames: &mut Frames) -> Result<()> {
+    let block = block.to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
+    let start = frames.data.len();
+    frames.data.resize(start + block.numel(), 0.0);
+    block.f_copy_data(&mut frames.data[start..], block.numel())?;
+    Ok(())
+}
