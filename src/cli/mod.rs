@@ -15,6 +15,8 @@ mod plot;
 #[cfg(feature = "torch")]
 mod adapt;
 #[cfg(feature = "torch")]
+mod bench;
+#[cfg(feature = "torch")]
 mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
@@ -54,6 +56,9 @@ enum Command {
     /// Word and character error rates of a model on manifests
     #[cfg(feature = "torch")]
     Evaluate(evaluate::EvaluateArgs),
+    /// How fast, on this machine
+    #[cfg(feature = "torch")]
+    Bench(bench::BenchArgs),
     /// Train a model by a recipe
     #[cfg(feature = "torch")]
     Train(train::TrainArgs),
@@ -94,6 +99,8 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Devices(args) => devices::run(args),
         #[cfg(feature = "torch")]
         Command::Evaluate(args) => evaluate::run(args),
+        #[cfg(feature = "torch")]
+        Command::Bench(args) => bench::run(args),
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(args),
         #[cfg(feature = "torch")]

@@ -67,6 +67,7 @@ pub struct HotWords {
     /// Words of the phrases that the vocabulary lacks.
     pub(super) unseen: Lexicon,
     border: u16,
+    empty: bool,
 }
 
 impl HotWords {
@@ -109,12 +110,17 @@ impl HotWords {
         let phrases = phrases.build();
         let (fail, gained) = fail_links(&phrases, &values);
         let held = held_credit(&phrases, &values, &fail);
-        Ok(HotWords { phrases, fail, held, gained, unseen: unseen.build(), border })
+        Ok(HotWords { phrases, fail, held, gained, unseen: unseen.build(), border, empty: values.is_empty() })
     }
 
     /// Number of states.
     pub(super) fn len(&self) -> usize {
         self.fail.len()
+    }
+
+    /// Whether there are no phrases.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
     }
 
     /// Before the first word.

@@ -92,6 +92,11 @@ impl Recognizer {
         &self.model.tokens
     }
 
+    /// Time from one output frame to the next.
+    pub fn output_frame(&self) -> Duration {
+        self.output_frame
+    }
+
     /// The direction that sessions run in.
     pub fn direction(&self) -> Direction {
         self.direction
@@ -259,10 +264,9 @@ impl Recognizer {
         session.state = state;
         let log_probs = log_probs.squeeze_dim(0);
         observe(&log_probs);
-        let log_probs = log_probs.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-        let mut values = vec![0.0; log_probs.numel()];
-        log_probs.f_copy_data(&mut values, log_probs.numel())?;
-        self.decode(session, &values, events)
+        let mut block = Frames::new(self.model.config.encoder.vocabulary);
+        append_log_probs(&log_probs, &mut block)?;
+        self.decode(session, &block.data, events)
     }
 
     /// A block's log-probs `[T', V]`, frame by frame: tokens, endpoints, and one partial a block.
@@ -335,6 +339,17 @@ impl Recognizer {
         let ids: Vec<i64> = hypothesis.emissions.iter().map(|emission| emission.token).collect();
         Alternative { text: self.model.tokens.decode(&ids), log_prob: hypothesis.log_prob }
     }
+}
+
+/// Appends a block's log-probs `[T', V]`, of any kind and on any device.
+///
+/// # Errors
+/// When LibTorch fails.
+pub(crate) fn append_log_probs(block: &Tensor, frames: &mut Frames) -> Result<()> {
+    let block = block.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let start = frames.data.len();
+    frames.data.resize(start + block.numel(), 0.0);
+    block.f_copy_data(&mut frames.data[start..], block.numel()).map_err(Error::from)
 }
 
 /// What a snapshot must agree with: the model's description, its tokens, the direction, and the output layer's weights,

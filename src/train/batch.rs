@@ -5,7 +5,7 @@
 
 use super::augment::{add_room, change_gain, change_speed, generator, limit_band, mask, mix, tilt};
 use super::dataset::{Dataset, Item};
-use super::recipe::TrainConfig;
+use super::recipe::{AugmentRecipe, TrainConfig};
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEnd};
 use crate::stage::Frames;
@@ -256,7 +256,8 @@ impl Maker {
     /// One row's audio: each utterance at its own speed, level and room, then noise and channel over all.
     fn samples(&mut self, entry: &Entry, rng: &mut ChaCha8Rng) -> Result<Vec<f32>> {
         let (config, rate) = (Arc::clone(&self.config), self.dataset.rate_hz);
-        let recipe = &config.augment;
+        let unchanged = AugmentRecipe::default();
+        let recipe = if self.epoch < config.augment.from_epoch { &unchanged } else { &config.augment };
         let mut samples = Vec::new();
         let recordings = self.items(entry).map(|item| item.audio(rate)).collect::<Result<Vec<_>>>()?;
         for recording in recordings {

@@ -206,6 +206,8 @@ impl Default for OptimizerRecipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentRecipe {
+    /// First epoch (from 0) in which recordings are changed at all: a network learns to align on clean speech first.
+    pub from_epoch: u64,
     /// First epoch (from 0) with time and frequency masks.
     pub masks_from_epoch: u64,
     /// Range of the speed factor.
@@ -250,6 +252,7 @@ pub struct AugmentRecipe {
 impl Default for AugmentRecipe {
     fn default() -> Self {
         AugmentRecipe {
+            from_epoch: 0,
             masks_from_epoch: 1,
             speed: [1.0, 1.0],
             gain_db: [0.0, 0.0],

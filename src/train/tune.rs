@@ -9,15 +9,14 @@ use crate::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder};
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
 use crate::metrics::{Calibration, ErrorCounts, Reliability};
-use crate::recognizer::Recognizer;
-use crate::recognizer::transcript;
+use crate::recognizer::{Recognizer, append_log_probs, transcript};
 use crate::stage::Frames;
 use crate::text::{TokenTable, normalize};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// The first look: every pair of these.
 const ALPHAS: [f32; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 1.2];
@@ -97,7 +96,7 @@ impl Tuner {
                 let mut failed = Ok(());
                 let mut observe = |block: &Tensor| {
                     if failed.is_ok() {
-                        failed = append(block, &mut log_probs);
+                        failed = append_log_probs(block, &mut log_probs);
                     }
                 };
                 let heard = utterance
@@ -232,13 +231,4 @@ fn moved_by(config: BeamConfig, axis: usize, step: f32) -> BeamConfig {
         1 => BeamConfig { beta: moved(config.beta), ..config },
         _ => BeamConfig { unknown_penalty: moved(config.unknown_penalty), ..config },
     }
-}
-
-/// Appends a block's log-probs.
-fn append(block: &Tensor, frames: &mut Frames) -> Result<()> {
-    let block = block.to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
-    let start = frames.data.len();
-    frames.data.resize(start + block.numel(), 0.0);
-    block.f_copy_data(&mut frames.data[start..], block.numel())?;
-    Ok(())
 }

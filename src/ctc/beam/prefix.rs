@@ -23,6 +23,8 @@ pub(super) struct Prefix {
     pub blank: f64,
     /// Probability of those that end in `token`.
     pub label: f64,
+    /// Natural log of their sum.
+    pub log_total: f32,
     pub blank_path: Path,
     pub label_path: Path,
     pub word: WordState,
@@ -48,6 +50,7 @@ impl Prefix {
             token,
             blank,
             label,
+            log_total: (blank + label).ln() as f32,
             blank_path,
             label_path,
             word,
@@ -90,7 +93,10 @@ impl Prefix {
         if label { &self.label_path } else { &self.blank_path }
     }
 
-    pub fn scale(&mut self, factor: f64) {
+    /// Multiplies every probability by `e^-log`.
+    pub fn scale_down(&mut self, log: f64) {
+        let factor = (-log).exp();
+        self.log_total -= log as f32;
         for value in [&mut self.blank, &mut self.label, &mut self.blank_path.prob, &mut self.label_path.prob] {
             *value *= factor;
         }

@@ -109,6 +109,25 @@ pub(super) struct WordState {
     hot: u32,
 }
 
+/// What tokens can be worth at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    begins: f32,
+    goes_on: f32,
+}
+
+impl Limits {
+    /// Of a token that begins a word, or of one that goes on.
+    pub fn of(&self, begins_word: bool) -> f32 {
+        if begins_word { self.begins } else { self.goes_on }
+    }
+
+    /// Of any token.
+    pub fn any(&self) -> f32 {
+        self.begins.max(self.goes_on)
+    }
+}
+
 /// Scores prefixes by their letters.
 #[derive(Clone, Copy)]
 pub(super) struct Scorer<'a> {
@@ -189,6 +208,29 @@ impl<'a> Scorer<'a> {
             settled += self.hot.gained(word.hot);
         }
         (settled, word)
+    }
+
+    /// Whether the token begins a word.
+    pub fn begins_word(&self, token: u32) -> bool {
+        self.search.spelling.begins_word(token)
+    }
+
+    /// The most that a token can be worth after `state`, settled and pending together; `finished` is what the last
+    /// word's end settles, where that is known already. Most tokens need no closer look.
+    pub fn limits(&self, state: &WordState, finished: Option<f32>) -> Limits {
+        if !self.hot.is_empty() {
+            return Limits { begins: f32::INFINITY, goes_on: f32::INFINITY };
+        }
+        let Some(model) = &self.search.language else {
+            return Limits { begins: 0.0, goes_on: 0.0 };
+        };
+        let config = self.config();
+        let worth = |best: f32| config.alpha * best + config.beta;
+        let known =
+            if state.lexicon == DEAD { model.unknown } else { model.lexicon.best(state.lexicon).max(model.unknown) };
+        let ended = finished.unwrap_or(if state.letters == 0 { 0.0 } else { config.beta });
+        // A token without letters, the border alone, leaves nothing pending.
+        Limits { begins: ended + worth(model.lexicon.best(0)).max(0.0), goes_on: worth(known) }
     }
 
     /// What the letters of the last word and the hot words under way are worth until the next letter.

@@ -23,7 +23,7 @@ impl Frame<'_> {
     }
 
     pub fn prob(&self, token: u32) -> f64 {
-        f64::from(self.log(token)).exp()
+        f64::from(self.log(token).exp())
     }
 }
 
@@ -68,7 +68,7 @@ impl Scratch {
         self.next.clear();
     }
 
-    /// The tokens likely enough to begin something new.
+    /// The tokens likely enough to begin something new, likeliest first.
     pub fn choose_tokens(&mut self, frame: &Frame, config: &BeamConfig) {
         let least = frame.best - config.token_margin;
         self.extended.resize(frame.row.len(), DEAD);
@@ -78,11 +78,12 @@ impl Scratch {
                 self.tokens.push((log_prob - frame.best, token as u32));
             }
         }
+        let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if self.tokens.len() > config.top_tokens {
-            let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
             self.tokens.select_nth_unstable_by(config.top_tokens - 1, order);
             self.tokens.truncate(config.top_tokens);
         }
+        self.tokens.sort_unstable_by(order);
     }
 
     /// Leaves the best `beam` candidates of those that score `floor` at least.

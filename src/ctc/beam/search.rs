@@ -83,7 +83,8 @@ impl BeamState {
                     next.label_path = self.said(frame, next.token, parent, label, scratch);
                 }
             }
-            next.score = next.total().ln() as f32 + next.settled + next.pending;
+            next.log_total = next.total().ln() as f32;
+            next.score = next.log_total + next.settled + next.pending;
             scratch.stays.push(next);
         }
     }
@@ -126,16 +127,23 @@ impl BeamState {
                 child = sibling[child as usize];
             }
             let prefix = &mut self.prefixes[slot as usize];
-            let letters = prefix.settled;
-            let (after_any, after_blank) = (prefix.total().ln() as f32, prefix.blank.ln() as f32);
+            let limits = scorer.limits(&prefix.word, prefix.finished.map(|(settled, _)| settled));
             for &(log_prob, token) in tokens.iter() {
-                let own = if token == prefix.token { after_blank } else { after_any } + log_prob;
-                if extended[token as usize] == slot || own == f32::NEG_INFINITY {
+                let own = prefix.settled + log_prob;
+                if own + prefix.log_total + limits.any() < floor {
+                    // The tokens after this one are less likely still.
+                    break;
+                }
+                let own = own + if token == prefix.token { prefix.blank.ln() as f32 } else { prefix.log_total };
+                if extended[token as usize] == slot
+                    || own == f32::NEG_INFINITY
+                    || own + limits.of(scorer.begins_word(token)) < floor
+                {
                     continue;
                 }
                 let finished = *prefix.finished.get_or_insert_with(|| scorer.finish(&prefix.word));
                 let (settled, word) = scorer.extend(&prefix.word, token, &finished);
-                let score = own + letters + settled + scorer.pending(&word);
+                let score = own + settled + scorer.pending(&word);
                 if score >= floor {
                     floor = floor.max(score - config.score_margin);
                     candidates.push(Candidate { score, slot, token });
@@ -154,7 +162,8 @@ impl BeamState {
             } else {
                 self.extended(frame, slot, token, scorer, scratch)
             };
-            scratch.next.push(Prefix { score, ..next });
+            let log_total = score - next.settled - next.pending;
+            scratch.next.push(Prefix { score, log_total, ..next });
         }
         self.prefixes.iter().for_each(|prefix| self.trace.set_live(prefix.node, DEAD));
         std::mem::swap(&mut self.prefixes, &mut scratch.next);
@@ -173,6 +182,7 @@ impl BeamState {
             token,
             blank: 0.0,
             label: prob * frame.prob(token),
+            log_total: 0.0,
             blank_path: Path::default(),
             label_path,
             settled: prefix.settled + settled,
@@ -202,7 +212,7 @@ impl BeamState {
         self.leader = leader;
         if most < SMALLEST_BEST && most > 0.0 {
             self.offset += most.ln();
-            self.prefixes.iter_mut().for_each(|prefix| prefix.scale(1.0 / most));
+            self.prefixes.iter_mut().for_each(|prefix| prefix.scale_down(most.ln()));
         }
     }
 }

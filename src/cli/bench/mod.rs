@@ -1,0 +1,26 @@
+//! `eddy bench`: how fast, on this machine.
+
+mod latency;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Flags of `eddy bench`.
+#[derive(Debug, clap::Args)]
+pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Time from a word's end to its text, live
+    Latency(latency::LatencyArgs),
+}
+
+/// Runs it.
+pub(super) fn run(args: BenchArgs) -> Result<u8> {
+    match args.command {
+        Command::Latency(args) => latency::run(args),
+    }
+}
