@@ -4,24 +4,24 @@
 
 mod decoder;
 mod endpoint;
+mod segmenter;
 mod session;
 mod source;
-pub(crate) mod transcript;
+mod transcript;
 
 pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
 pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 
-use crate::ctc::{Emission, HotWord, Hypothesis};
+use crate::ctc::HotWord;
 use crate::error::{Error, Result};
 use crate::frontend::FrontEnd;
-use crate::metrics::Calibration;
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
 use crate::text::TokenTable;
-use decoder::Search;
+pub(crate) use segmenter::{Segmenter, SegmenterState};
 use session::Snapshot;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -45,12 +45,7 @@ pub struct Recognizer {
     model: ModelDir,
     encoder: Encoder,
     direction: Direction,
-    endpointer: Endpointer,
-    search: Search,
-    nbest: usize,
-    calibration: Calibration,
-    /// Time from one output frame to the next.
-    output_frame: Duration,
+    segmenter: Segmenter,
     fingerprint: String,
 }
 
@@ -72,14 +67,9 @@ impl Recognizer {
     /// When the latency is not one that the weights were trained for, or a language model cannot be read.
     pub fn with_encoder(model: ModelDir, encoder: Encoder, config: RecognizerConfig) -> Result<Self> {
         let direction = model.config.direction_for(config.latency_ms)?;
-        let shift_ms = model.config.front_end.frame_shift_ms * model.config.encoder.stacking as f64;
-        let output_frame = Duration::from_secs_f64(shift_ms / 1000.0);
         let fingerprint = fingerprint(&model, &encoder, direction)?;
-        let endpointer = Endpointer::new(config.endpoint, output_frame);
-        let search = Search::load(&model, &config.decoder)?;
-        let calibration = model.calibration()?.unwrap_or_default();
-        let nbest = config.nbest;
-        Ok(Recognizer { model, encoder, direction, endpointer, search, nbest, calibration, output_frame, fingerprint })
+        let segmenter = Segmenter::new(&model, &config)?;
+        Ok(Recognizer { model, encoder, direction, segmenter, fingerprint })
     }
 
     /// The model's facts.
@@ -94,7 +84,7 @@ impl Recognizer {
 
     /// Time from one output frame to the next.
     pub fn output_frame(&self) -> Duration {
-        self.output_frame
+        self.segmenter.output_frame()
     }
 
     /// The direction that sessions run in.
@@ -115,7 +105,7 @@ impl Recognizer {
     /// # Errors
     /// When LibTorch fails (out of memory, say).
     pub fn session(&self) -> Result<Session> {
-        self.session_of(self.search.decoder())
+        self.session_of(self.segmenter.state())
     }
 
     /// A new stream with hot words of its own, in place of those that the recognizer was made with.
@@ -123,21 +113,12 @@ impl Recognizer {
     /// # Errors
     /// Names the phrase that cannot be spelled; all of them with greedy decoding.
     pub fn session_with_hot_words(&self, hot_words: &[HotWord]) -> Result<Session> {
-        self.session_of(self.search.decoder_with(hot_words)?)
+        self.session_of(self.segmenter.state_with(hot_words)?)
     }
 
-    fn session_of(&self, decoder: decoder::SessionDecoder) -> Result<Session> {
+    fn session_of(&self, text: SegmenterState) -> Result<Session> {
         let state = tch::no_grad(|| self.encoder.initial_state(1));
-        Ok(Session {
-            pending: Frames::new(self.model.config.encoder.input_dim),
-            state,
-            decoder,
-            segment_frames: 0,
-            last_final: Duration::ZERO,
-            committed: Vec::new(),
-            tentative: Vec::new(),
-            manual_ends: Vec::new(),
-        })
+        Ok(Session { pending: Frames::new(self.model.config.encoder.input_dim), state, text })
     }
 
     /// Takes feature frames `[T, D]`, any number, and appends what became known to `events`.
@@ -188,7 +169,7 @@ impl Recognizer {
     /// Ends the segment by hand after all features taken so far. The final comes when the block grid gets there, and
     /// nothing but the segment ends.
     pub fn end_segment_here(&self, session: &mut Session) {
-        session.manual_ends.push(session.frames().div_ceil(self.model.config.encoder.stacking as u64));
+        session.text.end_before(session.frames().div_ceil(self.model.config.encoder.stacking as u64));
     }
 
     /// Ends a session: the last blocks run with whatever look-ahead there is. By value: nothing can follow.
@@ -222,7 +203,8 @@ impl Recognizer {
             self.run_block(&mut session, start, BlockLen { main, right }, events, observe)?;
             start += main;
         }
-        self.end_segment(&mut session, events);
+        let heard = self.heard(&session);
+        self.segmenter.end_segment(&mut session.text, heard, events);
         Ok(())
     }
 
@@ -266,78 +248,17 @@ impl Recognizer {
         observe(&log_probs);
         let mut block = Frames::new(self.model.config.encoder.vocabulary);
         append_log_probs(&log_probs, &mut block)?;
-        self.decode(session, &block.data, events)
+        let heard = self.heard(session);
+        self.segmenter.push(&mut session.text, &block.data, heard, events)
     }
 
-    /// A block's log-probs `[T', V]`, frame by frame: tokens, endpoints, and one partial a block.
-    fn decode(&self, session: &mut Session, log_probs: &[f32], events: &mut Vec<Event>) -> Result<()> {
-        let mut row = Frames::new(self.model.config.encoder.vocabulary);
-        for values in log_probs.chunks_exact(row.dim) {
-            row.first_frame = session.decoder.frames();
-            if session.manual_ends.first().is_some_and(|&end| end <= row.first_frame) {
-                session.manual_ends.remove(0);
-                self.end_segment(session, events);
-            }
-            row.data.clear();
-            row.data.extend_from_slice(values);
-            session.decoder.push(&row)?;
-            session.segment_frames += 1;
-            let blanks = session.decoder.trailing_blanks();
-            let spoken = session.decoder.has_tokens();
-            if self.endpointer.decide(session.segment_frames, blanks, spoken).is_some() {
-                self.end_segment(session, events);
-            }
-        }
-        self.tell_partial(session, events);
-        Ok(())
+    /// Audio that the frames taken so far stand for.
+    fn heard(&self, session: &Session) -> Duration {
+        Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0).mul_f64(session.frames() as f64)
     }
 
-    /// One partial, where it differs from the last.
-    fn tell_partial(&self, session: &mut Session, events: &mut Vec<Event>) {
-        let emissions = session.decoder.current().emissions;
-        // The last word of what is agreed may go on, and its neighbour's end with it.
-        let agreed = &emissions[..session.decoder.agreed().min(emissions.len())];
-        let settled = self.words(session, agreed).len().saturating_sub(1);
-        let mut words = self.words(session, &emissions);
-        let before = session.committed.len();
-        for word in words.iter().take(settled).skip(before) {
-            session.committed.push(word.clone());
-        }
-        let tentative = words.split_off(session.committed.len().min(words.len()));
-        if session.committed.len() != before || tentative != session.tentative {
-            session.tentative.clone_from(&tentative);
-            events.push(Event::Partial { committed: session.committed.clone(), tentative });
-        }
-    }
-
-    /// Words of the current segment's emissions, between the last final segment and what was heard so far.
-    fn words(&self, session: &Session, emissions: &[Emission]) -> Vec<Word> {
-        let shift = Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0);
-        let decoded = self.output_frame.mul_f64(session.decoder.frames() as f64);
-        let heard = decoded.min(shift.mul_f64(session.frames() as f64));
-        let within = session.last_final..heard;
-        transcript::words(emissions, &self.model.tokens, &self.calibration, self.output_frame, within)
-    }
-
-    fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {
-        let best = session.decoder.best(self.nbest.max(1));
-        let mut words = best.first().map_or(Vec::new(), |best| self.words(session, &best.emissions));
-        // What was committed stays as it was told.
-        words.iter_mut().zip(&session.committed).for_each(|(word, committed)| word.clone_from(committed));
-        if let Some(mut segment) = Segment::new(words) {
-            segment.alternatives = best.iter().take(self.nbest).map(|other| self.alternative(other)).collect();
-            session.last_final = segment.end;
-            events.push(Event::Final(segment));
-        }
-        session.decoder.end_segment();
-        session.segment_frames = 0;
-        session.committed.clear();
-        session.tentative.clear();
-    }
-
-    fn alternative(&self, hypothesis: &Hypothesis) -> Alternative {
-        let ids: Vec<i64> = hypothesis.emissions.iter().map(|emission| emission.token).collect();
-        Alternative { text: self.model.tokens.decode(&ids), log_prob: hypothesis.log_prob }
+    pub(crate) fn segmenter(&self) -> &Segmenter {
+        &self.segmenter
     }
 }
 

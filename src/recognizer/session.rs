@@ -2,17 +2,15 @@
 //!
 //! Layer 6.
 
-use super::decoder::{DecoderSnapshot, SessionDecoder};
-use super::transcript::Word;
+use super::segmenter::{SegmenterSnapshot, SegmenterState};
 use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
 use crate::stage::Frames;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
 /// Layout of snapshots that this program writes and reads.
-const SNAPSHOT_FORMAT: u32 = 2;
+const SNAPSHOT_FORMAT: u32 = 3;
 
 /// One stream: features not yet consumed, encoder and decoder state, counters.
 #[derive(Debug)]
@@ -20,32 +18,14 @@ pub struct Session {
     /// Features that wait for their block to fill; `first_frame` is the next block's first.
     pub(super) pending: Frames,
     pub(super) state: EncoderState,
-    pub(super) decoder: SessionDecoder,
-    /// Output frames since the segment's start.
-    pub(super) segment_frames: u64,
-    /// End of the last final segment: no later word begins before it.
-    pub(super) last_final: Duration,
-    /// Words of the segment that were told as final: they stay.
-    pub(super) committed: Vec<Word>,
-    /// The words after them in the last partial.
-    pub(super) tentative: Vec<Word>,
-    /// Output frames before which a segment ends by hand, ascending.
-    pub(super) manual_ends: Vec<u64>,
+    /// Search, endpoints and words.
+    pub(super) text: SegmenterState,
 }
 
 impl Session {
     /// A session that goes on from here by itself; this one is not disturbed.
     pub fn fork(&self) -> Session {
-        Session {
-            pending: self.pending.clone(),
-            state: self.state.fork(),
-            decoder: self.decoder.clone(),
-            segment_frames: self.segment_frames,
-            last_final: self.last_final,
-            committed: self.committed.clone(),
-            tentative: self.tentative.clone(),
-            manual_ends: self.manual_ends.clone(),
-        }
+        Session { pending: self.pending.clone(), state: self.state.fork(), text: self.text.clone() }
     }
 
     /// Feature frames taken so far.
@@ -66,13 +46,7 @@ pub(super) struct Snapshot {
     pending: Vec<f32>,
     /// Per layer its state's tensors.
     state: Vec<Vec<Vec<f64>>>,
-    decoder: DecoderSnapshot,
-    segment_frames: u64,
-    last_final: Duration,
-    committed: Vec<Word>,
-    tentative: Vec<Word>,
-    #[serde(default)]
-    manual_ends: Vec<u64>,
+    text: SegmenterSnapshot,
 }
 
 impl Snapshot {
@@ -88,12 +62,7 @@ impl Snapshot {
             first_frame: session.pending.first_frame,
             pending: session.pending.data.clone(),
             state: session.state.layers.iter().map(layer).collect::<Result<_>>()?,
-            decoder: session.decoder.snapshot(),
-            segment_frames: session.segment_frames,
-            last_final: session.last_final,
-            committed: session.committed.clone(),
-            tentative: session.tentative.clone(),
-            manual_ends: session.manual_ends.clone(),
+            text: session.text.snapshot(),
         })
     }
 
@@ -130,12 +99,7 @@ impl Snapshot {
             };
         }
         session.pending = Frames { data: self.pending, dim: self.dim, first_frame: self.first_frame };
-        session.decoder = session.decoder.restore(self.decoder)?;
-        session.segment_frames = self.segment_frames;
-        session.last_final = self.last_final;
-        session.committed = self.committed;
-        session.tentative = self.tentative;
-        session.manual_ends = self.manual_ends;
+        session.text = session.text.restore(self.text)?;
         Ok(session)
     }
 }

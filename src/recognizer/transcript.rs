@@ -102,7 +102,7 @@ pub enum Event {
 /// CTC marks a word by narrow peaks inside it. A word reaches from its first peak to its last, widened on both sides to
 /// 70 ms a letter (200 ms at least) where its neighbours leave room; where two words meet, they meet half-way between
 /// their peaks. Nothing reaches out of `within`, from the end of the last segment to what was heard so far.
-pub(crate) fn words(
+pub(super) fn words(
     emissions: &[Emission],
     tokens: &TokenTable,
     calibration: &Calibration,

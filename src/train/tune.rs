@@ -5,13 +5,13 @@
 
 use super::evaluate::rights;
 use crate::corpus::{Manifest, all_cores, for_each_parallel};
-use crate::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder};
+use crate::ctc::{BeamConfig, BeamSearch};
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
 use crate::metrics::{Calibration, ErrorCounts, Reliability};
-use crate::recognizer::{Recognizer, append_log_probs, transcript};
+use crate::recognizer::{Event, Recognizer, Segmenter, Word, append_log_probs};
 use crate::stage::Frames;
-use crate::text::{TokenTable, normalize};
+use crate::text::normalize;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ struct Item {
     /// Place of its manifest.
     set: usize,
     reference: String,
-    /// `[T', V]` log-probs.
-    log_probs: Frames,
+    /// Log-probs `[T', V]` of each of the network's blocks.
+    blocks: Vec<Frames>,
 }
 
 /// One setting and its errors.
@@ -66,7 +66,7 @@ pub struct Tuner {
     items: Vec<Item>,
     sets: usize,
     search: BeamSearch,
-    tokens: TokenTable,
+    segmenter: Segmenter,
 }
 
 impl Tuner {
@@ -82,8 +82,7 @@ impl Tuner {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
         let lm = lm.map(NgramLm::load).transpose()?.map(Arc::new);
-        let tokens = recognizer.tokens().clone();
-        let search = BeamSearch::new(&tokens, lm, BeamConfig::default())?;
+        let search = BeamSearch::new(recognizer.tokens(), lm, BeamConfig::default())?;
         let total = manifests.iter().map(|manifest| manifest.utterances.len()).sum();
         let mut items = Vec::new();
         let mut done = 0;
@@ -92,18 +91,20 @@ impl Tuner {
                 done += 1;
                 progress(done, total);
                 let Some(reference) = utterance.text.clone() else { continue };
-                let mut log_probs = Frames::new(tokens.len());
+                let mut blocks = Vec::new();
                 let mut failed = Ok(());
                 let mut observe = |block: &Tensor| {
-                    if failed.is_ok() {
-                        failed = append_log_probs(block, &mut log_probs);
+                    let mut frames = Frames::new(recognizer.tokens().len());
+                    match append_log_probs(block, &mut frames) {
+                        Ok(()) => blocks.push(frames),
+                        Err(error) => failed = Err(error),
                     }
                 };
                 let heard = utterance
                     .open()
                     .and_then(|mut source| recognizer.transcribe_observed(source.as_mut(), None, &mut observe));
                 match heard.and(failed) {
-                    Ok(()) => items.push(Item { set, reference, log_probs }),
+                    Ok(()) => items.push(Item { set, reference, blocks }),
                     Err(error) => tracing::error!("{error} (left out)"),
                 }
             }
@@ -111,7 +112,8 @@ impl Tuner {
         if items.is_empty() {
             return Err(Error::invalid("manifests", manifests.len(), "at least one readable recording with a text"));
         }
-        Ok(Tuner { items, sets: manifests.len(), search, tokens })
+        let segmenter = recognizer.segmenter().with_search(search.with_config(BeamConfig::default())?)?;
+        Ok(Tuner { items, sets: manifests.len(), search, segmenter })
     }
 
     /// Errors with a setting.
@@ -119,10 +121,9 @@ impl Tuner {
     /// # Errors
     /// When it has a value out of range, or a thread cannot be started.
     pub fn score(&self, config: BeamConfig) -> Result<Trial> {
-        let texts = self.texts(config)?;
         let mut words = vec![ErrorCounts::default(); self.sets];
-        for (item, text) in self.items.iter().zip(texts) {
-            words[item.set].add(&ErrorCounts::words(&item.reference, &normalize(&text)).0);
+        for (item, said) in self.items.iter().zip(self.said(config)?) {
+            words[item.set].add(&ErrorCounts::words(&item.reference, &text(&said)).0);
         }
         Ok(Trial { config, words })
     }
@@ -180,20 +181,12 @@ impl Tuner {
     /// # Errors
     /// As [`Tuner::score`].
     pub fn calibrate(&self, config: BeamConfig) -> Result<Calibrated> {
-        let search = Arc::new(self.search.with_config(config)?);
-        let words = |item: &Item| -> Result<Vec<(f32, bool)>> {
-            let decoder = decoded(&search, item)?;
-            let emissions = decoder.best(1).into_iter().next().map(|best| best.emissions).unwrap_or_default();
-            let endless = Duration::ZERO..Duration::MAX;
-            let frame = Duration::from_millis(1);
-            let words = transcript::words(&emissions, &self.tokens, &Calibration::default(), frame, endless);
-            let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-            let text = text.join(" ");
+        let mut found: Vec<(f32, bool)> = Vec::new();
+        for (item, said) in self.items.iter().zip(self.said(config)?) {
+            let text = text(&said);
             let (_, alignment) = ErrorCounts::words(&item.reference, &text);
-            Ok(words.iter().map(|word| word.confidence).zip(rights(&alignment)).collect())
-        };
-        let found = for_each_parallel(&self.items, all_cores(), words, &|_| ())?;
-        let found: Vec<(f32, bool)> = found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+            found.extend(said.iter().map(|word| word.confidence).zip(rights(&alignment)));
+        }
         let calibration = Calibration::fit(&found);
         let (mut raw, mut calibrated) = (Reliability::default(), Reliability::default());
         for (confidence, right) in found {
@@ -203,23 +196,29 @@ impl Tuner {
         Ok(Calibrated { calibration, raw, calibrated })
     }
 
-    /// What every recording says.
-    fn texts(&self, config: BeamConfig) -> Result<Vec<String>> {
-        let search = Arc::new(self.search.with_config(config)?);
-        let text = |item: &Item| -> Result<String> {
-            let best = decoded(&search, item)?.best(1).into_iter().next();
-            let ids: Vec<i64> = best.iter().flat_map(|best| &best.emissions).map(|emission| emission.token).collect();
-            Ok(self.tokens.decode(&ids))
+    /// The words of every recording, as they would be served.
+    fn said(&self, config: BeamConfig) -> Result<Vec<Vec<Word>>> {
+        let segmenter = self.segmenter.with_search(self.search.with_config(config)?)?;
+        let words = |item: &Item| -> Result<Vec<Word>> {
+            let mut state = segmenter.state();
+            let mut events = Vec::new();
+            for block in &item.blocks {
+                segmenter.push(&mut state, &block.data, Duration::MAX, &mut events)?;
+            }
+            segmenter.end_segment(&mut state, Duration::MAX, &mut events);
+            let finals = events.into_iter().filter_map(|event| match event {
+                Event::Final(segment) => Some(segment.words),
+                _ => None,
+            });
+            Ok(finals.flatten().collect())
         };
-        for_each_parallel(&self.items, all_cores(), text, &|_| ())?.into_iter().collect()
+        for_each_parallel(&self.items, all_cores(), words, &|_| ())?.into_iter().collect()
     }
 }
 
-/// A search that has heard all of a recording.
-fn decoded(search: &Arc<BeamSearch>, item: &Item) -> Result<BeamDecoder> {
-    let mut decoder = BeamDecoder::new(Arc::clone(search), search.hot_words(&[])?);
-    decoder.push(&item.log_probs)?;
-    Ok(decoder)
+/// Words as error rates see them.
+fn text(words: &[Word]) -> String {
+    normalize(&words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
 }
 
 /// `config` with one of alpha, beta and the unknown words' penalty changed.
