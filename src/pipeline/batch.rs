@@ -25,6 +25,17 @@ pub struct BatchSummary {
     pub failed: usize,
 }
 
+impl BatchSummary {
+    /// Counts one recording.
+    pub(super) fn count(&mut self, result: &Result<FileTranscript>) {
+        match result {
+            Ok(FileTranscript { truncation: None, .. }) => self.whole += 1,
+            Ok(_) => self.truncated += 1,
+            Err(_) => self.failed += 1,
+        }
+    }
+}
+
 /// Transcribes `paths` in order and hands each result to `on_result` as soon as it is there. `chunk_ms` is the size of
 /// the pushes (see [`Recognizer::transcribe`]); it does not change the transcripts.
 ///
@@ -39,11 +50,7 @@ pub fn transcribe_files<E>(
     let mut summary = BatchSummary::default();
     for path in paths {
         let result = transcribe_file(recognizer, path, chunk_ms);
-        match &result {
-            Ok(FileTranscript { truncation: None, .. }) => summary.whole += 1,
-            Ok(_) => summary.truncated += 1,
-            Err(_) => summary.failed += 1,
-        }
+        summary.count(&result);
         on_result(path, result)?;
     }
     Ok(summary)

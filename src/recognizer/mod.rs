@@ -2,11 +2,13 @@
 //!
 //! Layer 6. Batch, live, evaluation and the dev error rate of a training all come through here.
 
+mod blocks;
 mod decoder;
 mod endpoint;
 mod segmenter;
 mod session;
 mod source;
+mod stacked;
 mod transcript;
 
 pub use decoder::{BeamOptions, DecoderConfig};
@@ -24,6 +26,7 @@ use crate::text::TokenTable;
 pub(crate) use segmenter::{Segmenter, SegmenterState};
 use session::Snapshot;
 use sha2::{Digest, Sha256};
+pub(crate) use stacked::{Block, Listener};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
@@ -152,17 +155,13 @@ impl Recognizer {
             )));
         }
         session.pending.data.extend_from_slice(&features.data);
-        let (chunk, right) = match self.direction {
-            Direction::LatencyControlled(grid) => (grid.chunk, grid.look_ahead),
-            Direction::Forward => (self.model.config.encoder.stacking, 0),
-            Direction::Full => return Ok(()),
-        };
-        let mut start = 0;
-        while session.pending.len() >= start + chunk + right {
-            self.run_block(session, start, BlockLen { main: chunk, right }, events, observe)?;
-            start += chunk;
+        let stacking = self.model.config.encoder.stacking;
+        let mut used = 0;
+        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), false) {
+            self.run_block(session, start, len, events, observe)?;
+            used = start + len.main;
         }
-        discard(&mut session.pending, start);
+        discard(&mut session.pending, used);
         Ok(())
     }
 
@@ -190,18 +189,9 @@ impl Recognizer {
         events: &mut Vec<Event>,
         observe: &mut dyn FnMut(&Tensor),
     ) -> Result<()> {
-        let total = session.pending.len();
-        let (chunk, look_ahead) = match self.direction {
-            Direction::LatencyControlled(grid) => (grid.chunk, grid.look_ahead),
-            Direction::Forward => (self.model.config.encoder.stacking, 0),
-            Direction::Full => (total, 0),
-        };
-        let mut start = 0;
-        while start < total {
-            let main = chunk.min(total - start);
-            let right = look_ahead.min(total - start - main);
-            self.run_block(&mut session, start, BlockLen { main, right }, events, observe)?;
-            start += main;
+        let stacking = self.model.config.encoder.stacking;
+        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), true) {
+            self.run_block(&mut session, start, len, events, observe)?;
         }
         let heard = self.heard(&session);
         self.segmenter.end_segment(&mut session.text, heard, events);

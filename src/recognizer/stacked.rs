@@ -1,0 +1,161 @@
+//! Many streams in one step of the network.
+//!
+//! Layer 6. The network is one thread's; everything else of a stream, [`Listener`], may be another's. A step always has
+//! the same shape: free rows are zeros.
+
+use super::{Recognizer, Segmenter, append_log_probs, blocks};
+use crate::audio::AudioSource;
+use crate::error::Result;
+use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
+use crate::model_dir::Direction;
+use crate::nn::{BlockLen, Encoder, EncoderState};
+use crate::recognizer::{Event, Transcript};
+use crate::stage::{Frames, Stage};
+use std::time::Duration;
+use tch::Tensor;
+
+/// A block on its way to the network.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// `[main + right, D]`.
+    pub features: Vec<f32>,
+    pub len: BlockLen,
+}
+
+/// What a stream needs beside the network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listener<'a> {
+    front_end: &'a FrontEndConfig,
+    cmvn: &'a CmvnStats,
+    segmenter: &'a Segmenter,
+    direction: Direction,
+    stacking: usize,
+}
+
+impl Recognizer {
+    /// What streams need beside the network.
+    pub(crate) fn listener(&self) -> Listener<'_> {
+        Listener {
+            front_end: &self.model.config.front_end,
+            cmvn: &self.model.cmvn,
+            segmenter: &self.segmenter,
+            direction: self.direction,
+            stacking: self.model.config.encoder.stacking,
+        }
+    }
+
+    /// The state of a stream that has heard nothing.
+    pub(crate) fn stream_state(&self) -> EncoderState {
+        tch::no_grad(|| self.encoder.initial_state(1))
+    }
+
+    /// One step: each stream's block from its state, at most `rows` of them. Gives log-probs `[T', V]` and the state
+    /// after each.
+    pub(crate) fn step(
+        &self,
+        rows: usize,
+        streams: &[(&Block, &EncoderState)],
+    ) -> Result<Vec<(Vec<f32>, EncoderState)>> {
+        let dim = self.model.config.encoder.input_dim;
+        let whole = match self.direction {
+            Direction::LatencyControlled(grid) => BlockLen { main: grid.chunk, right: grid.look_ahead },
+            Direction::Forward => BlockLen { main: self.model.config.encoder.stacking, right: 0 },
+            Direction::Full => {
+                BlockLen { main: streams.iter().map(|(block, _)| block.len.main).max().unwrap_or(0), right: 0 }
+            }
+        };
+        let (rows, frames) = (rows.max(streams.len()), whole.main + whole.right);
+        let mut values = vec![0.0f32; rows * frames * dim];
+        for (row, (block, _)) in values.chunks_exact_mut(frames * dim).zip(streams) {
+            row[..block.features.len()].copy_from_slice(&block.features);
+        }
+        let lens = |row: usize| streams.get(row).map_or(whole, |(block, _)| block.len);
+        let lens: Vec<BlockLen> = (0..rows).map(lens).collect();
+        let (kind, device) = self.encoder.options();
+        let (log_probs, state) = tch::no_grad(|| {
+            let free = self.encoder.initial_state(1);
+            let states: Vec<&EncoderState> =
+                (0..rows).map(|row| streams.get(row).map_or(&free, |(_, state)| *state)).collect();
+            let x = Tensor::from_slice(&values).view([rows as i64, -1, dim as i64]).to_kind(kind).to_device(device);
+            self.encoder.forward_block(&x, &lens, &Encoder::stack_states(&states), self.direction)
+        })?;
+        let steps = |len: BlockLen| len.main.div_ceil(self.model.config.encoder.stacking) as i64;
+        let states = Encoder::split_states(&state);
+        let mut results = Vec::with_capacity(streams.len());
+        for ((row, (block, _)), state) in streams.iter().enumerate().zip(states) {
+            let mut frames = Frames::new(self.model.config.encoder.vocabulary);
+            append_log_probs(&log_probs.get(row as i64).narrow(0, 0, steps(block.len)), &mut frames)?;
+            results.push((frames.data, state));
+        }
+        Ok(results)
+    }
+}
+
+impl Listener<'_> {
+    /// A whole source; `network` takes a block and gives its log-probs `[T', V]`.
+    ///
+    /// # Errors
+    /// When the source cannot be read, and those of `network`.
+    pub fn transcribe(
+        &self,
+        source: &mut dyn AudioSource,
+        network: &mut dyn FnMut(Block) -> Result<Vec<f32>>,
+    ) -> Result<Transcript> {
+        let rate = source.sample_rate();
+        let mut front_end = FrontEnd::new(self.front_end, rate, Some(self.cmvn))?;
+        let mut stream =
+            Stream { pending: Frames::new(front_end.dim()), text: self.segmenter.state(), events: Vec::new() };
+        let mut samples = 0u64;
+        while let Some(audio) = source.next_block()? {
+            samples += audio.samples.len() as u64;
+            front_end.push(&audio.samples, &mut stream.pending)?;
+            self.run_due(&mut stream, false, network)?;
+        }
+        front_end.finish(&mut stream.pending)?;
+        self.run_due(&mut stream, false, network)?;
+        self.run_due(&mut stream, true, network)?;
+        let heard = self.heard(&stream);
+        self.segmenter.end_segment(&mut stream.text, heard, &mut stream.events);
+        let segments = stream.events.into_iter().filter_map(|event| match event {
+            Event::Final(segment) => Some(segment),
+            _ => None,
+        });
+        Ok(Transcript {
+            segments: segments.collect(),
+            duration: Duration::from_secs_f64(samples as f64 / f64::from(rate)),
+        })
+    }
+
+    fn run_due(
+        &self,
+        stream: &mut Stream,
+        ended: bool,
+        network: &mut dyn FnMut(Block) -> Result<Vec<f32>>,
+    ) -> Result<()> {
+        let dim = stream.pending.dim;
+        let mut used = 0;
+        for (start, len) in blocks::due(self.direction, self.stacking, stream.pending.len(), ended) {
+            let features = stream.pending.data[start * dim..(start + len.main + len.right) * dim].to_vec();
+            let log_probs = network(Block { features, len })?;
+            let heard = self.heard(stream);
+            self.segmenter.push(&mut stream.text, &log_probs, heard, &mut stream.events)?;
+            stream.events.retain(|event| !matches!(event, Event::Partial { .. }));
+            used = start + len.main;
+        }
+        super::discard(&mut stream.pending, used);
+        Ok(())
+    }
+
+    /// Audio that the frames taken so far stand for.
+    fn heard(&self, stream: &Stream) -> Duration {
+        let frames = stream.pending.first_frame + stream.pending.len() as u64;
+        Duration::from_secs_f64(self.front_end.frame_shift_ms / 1000.0).mul_f64(frames as f64)
+    }
+}
+
+/// One source on its way.
+struct Stream {
+    pending: Frames,
+    text: super::SegmenterState,
+    events: Vec<Event>,
+}
