@@ -6,12 +6,12 @@ mod decoder;
 mod endpoint;
 mod session;
 mod source;
-mod transcript;
+mod words;
 
+pub use crate::transcript::{Alternative, Event, Segment, Transcript, Word};
 pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
-pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 
 use crate::ctc::{Emission, HotWord, Hypothesis};
 use crate::error::{Error, Result};
@@ -302,7 +302,7 @@ impl Recognizer {
         let shift = Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0);
         let decoded = self.output_frame.mul_f64(session.decoder.frames() as f64);
         let heard = decoded.min(shift.mul_f64(session.frames() as f64));
-        transcript::words(emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
+        words::words(emissions, &self.model.tokens, self.output_frame, session.last_final..heard)
     }
 
     fn end_segment(&self, session: &mut Session, events: &mut Vec<Event>) {

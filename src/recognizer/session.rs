@@ -3,10 +3,10 @@
 //! Layer 6.
 
 use super::decoder::{DecoderSnapshot, SessionDecoder};
-use super::transcript::Word;
 use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
 use crate::stage::Frames;
+use crate::transcript::Word;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
