@@ -16,11 +16,11 @@
 //! | 0 | errors, [`Stage`] (the streaming protocol), [`Frames`] |
 //! | 1 | [`audio`]: files of every usual format, microphone, rate conversion |
 //! | 2 | [`frontend`]: Kaldi-compatible MFCC, CMVN |
-//! | 3 | [`text`]: tokens, normaliser |
-//! | 4 | [`lm`], [`ctc`], [`metrics`], [`ModelDir`], [`corpus`]: language models, decoding, error counts, a model's facts, manifests |
+//! | 3 | [`text`]: tokens, normaliser; [`Transcript`]: what was said |
+//! | 4 | [`lm`], [`ctc`], [`metrics`], [`ModelDir`], [`corpus`], [`output`]: language models, decoding, error counts, a model's facts, manifests, transcript files |
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
-//! | 7 | `pipeline`, `output`: lists of files, live sessions; text, JSON, subtitles |
+//! | 7 | `pipeline`: lists of files, live sessions |
 //! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation; [`plot`]: curves |
 //! | 9 | [`cli`]: the command line |
 
@@ -35,7 +35,6 @@ pub mod metrics;
 mod model_dir;
 #[cfg(feature = "torch")]
 pub mod nn;
-#[cfg(feature = "torch")]
 pub mod output;
 #[cfg(feature = "torch")]
 pub mod pipeline;
@@ -46,13 +45,13 @@ mod stage;
 pub mod text;
 #[cfg(feature = "torch")]
 pub mod train;
+mod transcript;
 
 pub use error::{Error, Result};
 pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir};
 #[cfg(feature = "torch")]
-pub use recognizer::{
-    BeamOptions, DecoderConfig, Event, Recognizer, RecognizerConfig, Segment, Session, Transcript, Word,
-};
+pub use recognizer::{BeamOptions, DecoderConfig, Recognizer, RecognizerConfig, Session};
 pub use stage::{Frames, Stage, check_cut_invariance};
 #[cfg(feature = "torch")]
 pub use tch::Device;
+pub use transcript::{Alternative, Event, Segment, Transcript, Word};

@@ -112,6 +112,61 @@ fn json_holds_words_with_times_inside_the_recording() {
 }
 
 #[test]
+fn files_are_written_next_to_the_recordings_or_below_a_folder() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("talks/day1")).expect("folders");
+    for (from, to) in
+        [("good.wav", "talks/a.wav"), ("other.wav", "talks/day1/a.WAV"), ("good.wav", "talks/day1/a.b.wav")]
+    {
+        std::fs::copy(bench.path(from), bench.path(to)).expect("copied");
+    }
+    std::fs::write(bench.path("talks/notes.txt"), "not audio").expect("written");
+    let read = |name: &str| std::fs::read_to_string(bench.path(name)).expect(name);
+    let json: Value = serde_json::from_str(out(&bench.transcribe(&["--json", "good.wav"]))).expect("JSON");
+
+    let beside = bench.transcribe(&["--format", "txt,json,srt,vtt,ctm,textgrid,csv", "good.wav", "./good.wav"]);
+    assert_eq!((code(&beside), out(&beside)), (0, ""), "{}", err(&beside));
+    assert_eq!(err(&beside), "eddy: transcripts of 1 of 1 recordings written\n");
+    let text = read("good.txt").lines().collect::<Vec<_>>().join(" ");
+    assert_eq!(json["text"], text);
+    assert_eq!(serde_json::from_str::<Value>(&read("good.json")).expect("JSON"), json);
+    assert!(read("good.srt").starts_with("1\n00:00:0") && read("good.vtt").starts_with("WEBVTT\n"));
+    assert_eq!(read("good.ctm").lines().count(), text.split(' ').count());
+    assert!(read("good.TextGrid").contains("xmax = 2\n") && read("good.csv").starts_with("file,start"));
+
+    let direct = bench.transcribe(&["--output-dir", "flat", "talks"]);
+    assert_eq!((code(&direct), err(&direct)), (0, "eddy: transcripts of 1 of 1 recordings written\n"));
+    assert_eq!(read("flat/a.txt"), read("good.txt"));
+    let tree =
+        bench.transcribe(&["--recursive", "--format", "vtt,ctm", "--word-times", "--output-dir", "out/new", "talks"]);
+    assert_eq!((code(&tree), err(&tree)), (0, "eddy: transcripts of 3 of 3 recordings written\n"));
+    assert!(
+        ["a.vtt", "a.ctm", "day1/a.vtt", "day1/a.b.ctm"].iter().all(|name| bench.path("out/new").join(name).is_file())
+    );
+    assert!(read("out/new/day1/a.b.ctm").starts_with("a.b 1 "));
+    let printed = bench.transcribe(&["--recursive", "talks"]);
+    let names: Vec<_> = out(&printed).lines().filter_map(|line| Some(line.split_once('\t')?.0)).collect();
+    assert_eq!(names, ["talks/a.wav", "talks/day1/a.WAV", "talks/day1/a.b.wav"]);
+}
+
+#[test]
+fn a_transcript_that_cannot_be_written_is_told_and_the_others_are_done() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("good.txt")).expect("a folder in the way");
+    let output = bench.transcribe(&["--format", "txt", "good.wav", "other.wav", "missing.wav"]);
+    assert_eq!((code(&output), out(&output)), (1, ""), "{}", err(&output));
+    let messages: Vec<_> = err(&output).lines().collect();
+    assert!(messages[0].starts_with("eddy: good.txt: "), "{messages:?}");
+    assert!(messages[1].starts_with("eddy: missing.wav: "), "{messages:?}");
+    assert_eq!(messages[2], "eddy: transcripts of 1 of 3 recordings written, 1 failed, 1 not written");
+    assert!(bench.path("other.txt").is_file());
+    assert_eq!(code(&bench.transcribe(&["--format", "txt", "good.wav"])), 2);
+    assert_refused(&bench.transcribe(&["--format", "doc", "good.wav"]), &["doc", "one of txt, json, srt"]);
+    assert_refused(&bench.transcribe(&["--format", "srt", "--nbest", "2", "good.wav"]), &["--nbest needs --json"]);
+    assert_refused(&bench.transcribe(&["--word-times", "good.wav"]), &["--word-times needs --format vtt"]);
+}
+
+#[test]
 fn a_bad_file_is_named_and_the_others_are_done() {
     let bench = Bench::new();
     std::fs::write(bench.path("empty.wav"), b"").expect("write");

@@ -7,11 +7,11 @@ const LAYERS: [&[&str]; 10] = [
     &["error", "stage"],
     &["audio"],
     &["frontend"],
-    &["text"],
-    &["lm", "ctc", "metrics", "model_dir", "corpus"],
+    &["text", "transcript"],
+    &["lm", "ctc", "metrics", "model_dir", "corpus", "output"],
     &["nn"],
     &["recognizer"],
-    &["pipeline", "output"],
+    &["pipeline"],
     &["train", "plot"],
     &["cli", "main", "lib"],
 ];
@@ -33,7 +33,8 @@ fn used_modules(source: &str) -> Vec<String> {
                 "Error" | "Result" => "error".to_string(),
                 "Frames" | "Stage" => "stage".to_string(),
                 "ModelDir" | "ModelConfig" | "Direction" | "EncoderConfig" => "model_dir".to_string(),
-                "Recognizer" | "RecognizerConfig" | "Session" | "Event" => "recognizer".to_string(),
+                "Recognizer" | "RecognizerConfig" | "Session" => "recognizer".to_string(),
+                "Alternative" | "Event" | "Segment" | "Transcript" | "Word" => "transcript".to_string(),
                 _ => name,
             });
         }

@@ -29,6 +29,7 @@ const OGG_PAGE: u64 = 65_307;
 pub fn open(path: &Path) -> Result<Box<dyn AudioSource>> {
     let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
     if metadata.is_dir() {
+        std::fs::read_dir(path).map_err(|error| Error::io(path, error))?;
         return Err(Error::audio(path, "is a directory: name the recordings in it"));
     }
     let mut head = Vec::new();

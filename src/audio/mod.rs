@@ -6,6 +6,7 @@
 #[cfg(feature = "mic")]
 mod capture;
 mod decode;
+mod folder;
 #[cfg(feature = "mic")]
 mod mic;
 mod paced;
@@ -16,6 +17,7 @@ mod wav;
 #[cfg(feature = "mic")]
 pub use capture::{InputDevice, list_devices};
 pub use decode::{FileSource, open};
+pub use folder::{Recording, find_recordings, without_repeats};
 #[cfg(feature = "mic")]
 pub use mic::MicSource;
 pub use paced::PacedSource;

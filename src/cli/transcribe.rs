@@ -2,7 +2,9 @@
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::Error;
-use crate::output::{json_line, text_line};
+use crate::audio::{Recording, find_recordings, without_repeats};
+use crate::error::write_atomically;
+use crate::output::{Format, PlannedFiles, RenderOptions, json_line, plan_files, text_line};
 use crate::pipeline::{BatchSummary, FileTranscript, transcribe_files};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,6 +16,9 @@ Examples:
   eddy transcribe talk.wav                      the text
   eddy transcribe a.flac b.opus                 a line a file: path, tab, text
   eddy transcribe --json talk.wav               words with times and confidences
+  eddy transcribe --format srt,txt talk.wav     talk.srt and talk.txt next to talk.wav
+  eddy transcribe --recursive --format vtt --output-dir out talks
+                                                talks/day1/a.wav to out/day1/a.vtt, and so on
   eddy transcribe --model models/an4 talk.wav   another model
   eddy transcribe --hotwords names.txt talk.wav phrases to expect, one a line
 
@@ -23,18 +28,24 @@ Exit codes: 0 all files whole, 1 some files failed or end early, 2 nothing could
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TranscribeArgs {
-    /// Recordings: WAV, FLAC, MP3, Ogg, M4A, WebM, AIFF or CAF, any sample rate, any number of channels
+    /// Recordings (WAV, FLAC, MP3, Ogg, M4A, WebM, AIFF or CAF, any sample rate, any number of channels), or folders
+    /// of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Of folders, also what is in the folders below
+    #[arg(long)]
+    recursive: bool,
+    #[command(flatten)]
+    files_out: FilesArgs,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
     recognize: RecognizeArgs,
     /// So many hypotheses a segment, in `nbest` of the JSON
-    #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     nbest: Option<u16>,
     /// One JSON object a file: text, duration, segments, words with times and confidences
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "output_dir"])]
     json: bool,
     /// Feed the audio in pieces of this length; the text does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600_000))]
@@ -43,24 +54,132 @@ pub(super) struct TranscribeArgs {
     device: DeviceArgs,
 }
 
+/// Transcripts as files.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Transcript files")]
+struct FilesArgs {
+    /// Files instead of standard output, in each of these: txt, json, srt, vtt, ctm, textgrid, csv [default with
+    /// --output-dir: txt]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    format: Vec<Format>,
+    /// Where the files go, the tree of a given folder kept [default: next to the recordings]
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+    /// In WebVTT, a time tag before each word
+    #[arg(long)]
+    word_times: bool,
+}
+
+impl FilesArgs {
+    /// The formats asked for, each once; none where the transcripts go to standard output.
+    fn formats(&self) -> Vec<Format> {
+        let default = if self.output_dir.is_some() { &[Format::Text][..] } else { &[] };
+        let asked = if self.format.is_empty() { default } else { &self.format };
+        Format::ALL.into_iter().filter(|format| asked.contains(format)).collect()
+    }
+}
+
 /// Runs it.
 pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
+    let formats = args.files_out.formats();
+    if args.nbest.is_some() && !args.json && !formats.contains(&Format::Json) {
+        anyhow::bail!("--nbest needs --json or --format json");
+    }
+    if args.files_out.word_times && !formats.contains(&Format::Vtt) {
+        anyhow::bail!("--word-times needs --format vtt");
+    }
+    let recordings = find_recordings(&args.files, args.recursive);
+    if formats.is_empty() { to_stdout(&args, &recordings) } else { to_files(&args, &formats, recordings) }
+}
+
+fn load(args: &TranscribeArgs) -> anyhow::Result<crate::Recognizer> {
     let device = args.device.apply(1)?;
-    let recognizer = args.recognize.load(&args.model, device, args.nbest.map_or(0, usize::from))?;
-    let bar = progress(args.files.len());
-    let alone = args.files.len() == 1;
-    let written = transcribe_files(&recognizer, &args.files, args.chunk_ms, |path, result| {
-        bar.suspend(|| report(path, result, args.json, alone))?;
+    args.recognize.load(&args.model, device, args.nbest.map_or(0, usize::from))
+}
+
+fn to_stdout(args: &TranscribeArgs, recordings: &[Recording]) -> anyhow::Result<u8> {
+    let recognizer = load(args)?;
+    let bar = progress(recordings.len());
+    let alone = matches!(recordings, [Recording { below: None, .. }]);
+    let written = transcribe_files(&recognizer, &paths(recordings), args.chunk_ms, |path, result| {
+        bar.suspend(|| print(path, result, args.json, alone))?;
         bar.inc(1);
         Ok(())
     });
     bar.finish_and_clear();
     match written {
-        Ok(summary) => Ok(exit_code(&summary)),
+        Ok(summary) => Ok(exit_code(&summary, 0)),
         // The reader of a pipe went away (`| head`): it has what it wanted.
         Err(error) if std::io::Error::kind(&error) == ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(error).context("standard output"),
     }
+}
+
+/// Every recording's files, and a summary on stderr.
+fn to_files(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Recording>) -> anyhow::Result<u8> {
+    let recordings = without_repeats(recordings);
+    let planned = plan_files(&recordings, formats, args.files_out.output_dir.as_deref())?;
+    let recognizer = load(args)?;
+    let options = RenderOptions { word_times: args.files_out.word_times };
+    let bar = progress(recordings.len());
+    let mut unwritten = 0;
+    let mut planned = planned.iter();
+    let run = transcribe_files(&recognizer, &paths(&recordings), args.chunk_ms, |path, result| {
+        let files = planned.next();
+        let written = bar.suspend(|| match (told(path, result), files) {
+            (Some(file), Some(files)) => write_files(path, &file, files, options),
+            _ => Ok(()),
+        });
+        bar.inc(1);
+        match written {
+            // Nor would the others' files be written.
+            Err(Error::Io { path, error }) if is_full(&error) => Err(Error::Io { path, error }),
+            Err(error) => {
+                bar.suspend(|| eprintln!("eddy: {error}"));
+                unwritten += 1;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    });
+    bar.finish_and_clear();
+    let summary = run?;
+    eprintln!("eddy: {}", summary_line(&summary, unwritten));
+    Ok(exit_code(&summary, unwritten))
+}
+
+fn paths(recordings: &[Recording]) -> Vec<PathBuf> {
+    recordings.iter().map(|recording| recording.path.clone()).collect()
+}
+
+/// Each file as a whole or not at all.
+fn write_files(
+    path: &Path,
+    file: &FileTranscript,
+    planned: &PlannedFiles,
+    options: RenderOptions,
+) -> Result<(), Error> {
+    for (format, target) in &planned.files {
+        if let Some(folder) = target.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        }
+        let text = format.render(path, &planned.name, &file.transcript, options);
+        write_atomically(target, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether a write failed for a reason that all further ones would fail for.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
+}
+
+fn summary_line(summary: &BatchSummary, unwritten: usize) -> String {
+    let BatchSummary { whole, truncated, failed } = *summary;
+    let counts = [(truncated, "cut short"), (failed, "failed"), (unwritten, "not written")];
+    let told: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect();
+    let all = whole + truncated + failed;
+    format!("transcripts of {} of {all} recordings written{}", whole + truncated - unwritten, told.concat())
 }
 
 /// Files done of all, for a person who waits; hidden for one file and where stderr is no terminal.
@@ -72,18 +191,27 @@ fn progress(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// The transcript to stdout, all else to stderr.
-fn report(path: &Path, result: Result<FileTranscript, Error>, json: bool, alone: bool) -> std::io::Result<()> {
-    let file = match result {
-        Ok(file) => file,
+/// What came of a recording; says on stderr what went wrong with it.
+fn told(path: &Path, result: Result<FileTranscript, Error>) -> Option<FileTranscript> {
+    match result {
+        Ok(file) => {
+            if let Some(missing) = &file.truncation {
+                eprintln!("eddy: {}: warning: {missing}; the transcript covers what is there", path.display());
+            }
+            Some(file)
+        }
         Err(error) => {
             eprintln!("eddy: {}", naming(path, &error));
-            return Ok(());
+            None
         }
-    };
-    if let Some(missing) = &file.truncation {
-        eprintln!("eddy: {}: warning: {missing}; the transcript covers what is there", path.display());
     }
+}
+
+/// The transcript to stdout, all else to stderr.
+fn print(path: &Path, result: Result<FileTranscript, Error>, json: bool, alone: bool) -> std::io::Result<()> {
+    let Some(file) = told(path, result) else {
+        return Ok(());
+    };
     let line =
         if json { json_line(path, &file.transcript) } else { text_line((!alone).then_some(path), &file.transcript) };
     let mut stdout = std::io::stdout().lock();
@@ -94,15 +222,19 @@ fn report(path: &Path, result: Result<FileTranscript, Error>, json: bool, alone:
 /// The error with the file's name in front, once.
 fn naming(path: &Path, error: &Error) -> String {
     match error {
+        Error::Audio { .. } if path.is_dir() => {
+            format!("{}: holds no recordings (in the folders below, --recursive looks too)", path.display())
+        }
         Error::Io { .. } | Error::Audio { .. } => error.to_string(),
         _ => format!("{}: {error}", path.display()),
     }
 }
 
-fn exit_code(summary: &BatchSummary) -> u8 {
+/// `unwritten`: recordings whose transcripts could not be written.
+fn exit_code(summary: &BatchSummary, unwritten: usize) -> u8 {
     match summary {
-        BatchSummary { truncated: 0, failed: 0, .. } => 0,
-        BatchSummary { whole: 0, truncated: 0, .. } => 2,
+        BatchSummary { truncated: 0, failed: 0, .. } if unwritten == 0 => 0,
+        BatchSummary { whole, truncated, .. } if whole + truncated == unwritten => 2,
         _ => 1,
     }
 }

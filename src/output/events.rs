@@ -10,7 +10,7 @@
 //! the machine: the same audio gives the same bytes. Fields may be added, never renamed.
 
 use super::json::{WordObject, seconds, word_object};
-use crate::recognizer::{Event, Word};
+use crate::transcript::{Event, Word};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub fn end_line(at: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recognizer::Segment;
+    use crate::transcript::Segment;
 
     #[test]
     fn the_lines_are_as_documented() {

@@ -1,9 +1,11 @@
 //! A transcript file that grows segment by segment and is readable at any moment: text, SRT, WebVTT, or JSON lines, by
-//! the name's ending.
+//! the name's ending. A segment's subtitles are broken like those of a whole transcript.
 
 use super::events::event_line;
+use super::subtitles::{VTT_HEAD, segment_cues, srt_cue, vtt_cue};
+use super::text::segment_line;
 use crate::error::{Error, Result};
-use crate::recognizer::{Event, Segment};
+use crate::transcript::{Event, Segment};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ pub struct GrowingTranscript {
     path: PathBuf,
     file: File,
     format: Format,
-    segments: usize,
+    cues: usize,
 }
 
 impl GrowingTranscript {
@@ -46,9 +48,9 @@ impl GrowingTranscript {
         };
         let mut file = File::create(path).map_err(|error| Error::io(path, error))?;
         if format == Format::Vtt {
-            file.write_all(b"WEBVTT\n").map_err(|error| Error::io(path, error))?;
+            file.write_all(VTT_HEAD.as_bytes()).map_err(|error| Error::io(path, error))?;
         }
-        Ok(GrowingTranscript { path: path.to_path_buf(), file, format, segments: 0 })
+        Ok(GrowingTranscript { path: path.to_path_buf(), file, format, cues: 0 })
     }
 
     /// Appends a segment that became final when `at` of the audio had been heard.
@@ -56,31 +58,22 @@ impl GrowingTranscript {
     /// # Errors
     /// When the file cannot be written, a full disk for example.
     pub fn append(&mut self, at: Duration, segment: &Segment) -> Result<()> {
-        self.segments += 1;
         let text = match self.format {
-            Format::Text => format!("{}\n", segment.text),
-            Format::Srt => srt_cue(self.segments, segment),
-            Format::Vtt => vtt_cue(segment),
+            Format::Text => segment_line(&segment.text),
+            Format::Srt => self.srt_cues(segment),
+            Format::Vtt => segment_cues(segment).iter().map(|cue| vtt_cue(cue, false)).collect(),
             Format::JsonLines => format!("{}\n", event_line(at, &Event::Final(segment.clone()))),
         };
         self.file.write_all(text.as_bytes()).map_err(|error| Error::io(&self.path, error))
     }
-}
 
-/// A SubRip cue with the blank line behind it.
-fn srt_cue(number: usize, segment: &Segment) -> String {
-    format!("{number}\n{} --> {}\n{}\n\n", clock(segment.start, ','), clock(segment.end, ','), segment.text)
-}
-
-/// A WebVTT cue with the blank line before it.
-fn vtt_cue(segment: &Segment) -> String {
-    format!("\n{} --> {}\n{}\n", clock(segment.start, '.'), clock(segment.end, '.'), segment.text)
-}
-
-/// `hh:mm:ss` and milliseconds behind `point`.
-fn clock(time: Duration, point: char) -> String {
-    let (seconds, ms) = (time.as_secs(), time.subsec_millis());
-    format!("{:02}:{:02}:{:02}{point}{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    /// The segment's SubRip cues, numbered on.
+    fn srt_cues(&mut self, segment: &Segment) -> String {
+        let cues = segment_cues(segment);
+        let first = self.cues + 1;
+        self.cues += cues.len();
+        cues.iter().enumerate().map(|(index, cue)| srt_cue(first + index, cue)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! "confidence"}]}]}`, and in each segment `"nbest": [{"text", "log_prob"}]` where asked for; times in seconds from the recording's start, rounded to milliseconds; confidence in `0..=1`,
 //! rounded to three digits. Fields may be added, never renamed.
 
-use crate::recognizer::{Alternative, Segment, Transcript, Word};
+use crate::transcript::{Alternative, Segment, Transcript, Word};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub(super) fn seconds(time: Duration) -> f64 {
     thousandths(time.as_secs_f64())
 }
 
-fn thousandths(value: f64) -> f64 {
+pub(super) fn thousandths(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 

@@ -9,12 +9,12 @@ mod segmenter;
 mod session;
 mod source;
 mod stacked;
-mod transcript;
+mod words;
 
+pub use crate::transcript::{Alternative, Event, Segment, Transcript, Word};
 pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
-pub use transcript::{Alternative, Event, Segment, Transcript, Word};
 
 use crate::ctc::HotWord;
 use crate::error::{Error, Result};

@@ -5,13 +5,14 @@
 use super::RecognizerConfig;
 use super::decoder::{DecoderSnapshot, Search, SessionDecoder};
 use super::endpoint::Endpointer;
-use super::transcript::{self, Alternative, Event, Segment, Word};
+use super::words;
 use crate::ctc::{BeamSearch, Emission, HotWord, Hypothesis};
 use crate::error::Result;
 use crate::metrics::Calibration;
 use crate::model_dir::ModelDir;
 use crate::stage::Frames;
 use crate::text::TokenTable;
+use crate::transcript::{Alternative, Event, Segment, Word};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,7 +215,7 @@ impl Segmenter {
     fn words(&self, state: &SegmenterState, emissions: &[Emission], heard: Duration) -> Vec<Word> {
         let decoded = self.output_frame.mul_f64(state.decoder.frames() as f64);
         let within = state.last_final..decoded.min(heard);
-        transcript::words(emissions, &self.tokens, &self.calibration, self.output_frame, within)
+        words::words(emissions, &self.tokens, &self.calibration, self.output_frame, within)
     }
 
     fn alternative(&self, hypothesis: &Hypothesis) -> Alternative {
