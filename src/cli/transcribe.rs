@@ -5,9 +5,11 @@ use crate::Error;
 use crate::audio::{Recording, find_recordings, without_repeats};
 use crate::error::write_atomically;
 use crate::output::{Format, PlannedFiles, RenderOptions, json_line, plan_files, text_line};
-use crate::pipeline::{BatchSummary, FileTranscript, transcribe_files};
+use crate::pipeline::{BatchSummary, FileTranscript, transcribe_files, transcribe_stacked};
+use crate::{Direction, Recognizer};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,9 @@ pub(super) struct TranscribeArgs {
     /// Feed the audio in pieces of this length; the text does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600_000))]
     chunk_ms: Option<u32>,
+    /// Recordings that share each step of the network; 1 takes one after another
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch_streams: u16,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -101,18 +106,48 @@ fn to_stdout(args: &TranscribeArgs, recordings: &[Recording]) -> anyhow::Result<
     let recognizer = load(args)?;
     let bar = progress(recordings.len());
     let alone = matches!(recordings, [Recording { below: None, .. }]);
-    let written = transcribe_files(&recognizer, &paths(recordings), args.chunk_ms, |path, result| {
-        bar.suspend(|| print(path, result, args.json, alone))?;
-        bar.inc(1);
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    let written = transcribe_all(args, &recognizer, recordings, |index, result| {
+        waiting.insert(index, result);
+        // Lines come in the order of the recordings.
+        while let Some(result) = waiting.remove(&next) {
+            bar.suspend(|| print(&recordings[next].path, result, args.json, alone)).context("standard output")?;
+            bar.inc(1);
+            next += 1;
+        }
         Ok(())
     });
     bar.finish_and_clear();
+    let reader_left = |error: &anyhow::Error| {
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
     match written {
         Ok(summary) => Ok(exit_code(&summary, 0)),
         // The reader of a pipe went away (`| head`): it has what it wanted.
-        Err(error) if std::io::Error::kind(&error) == ErrorKind::BrokenPipe => Ok(0),
-        Err(error) => Err(error).context("standard output"),
+        Err(error) if reader_left(&error) => Ok(0),
+        Err(error) => Err(error),
     }
+}
+
+/// Several at a time where they can share the network's steps.
+fn transcribe_all(
+    args: &TranscribeArgs,
+    recognizer: &Recognizer,
+    recordings: &[Recording],
+    mut on_result: impl FnMut(usize, Result<FileTranscript, Error>) -> anyhow::Result<()>,
+) -> anyhow::Result<BatchSummary> {
+    let paths: Vec<PathBuf> = recordings.iter().map(|recording| recording.path.clone()).collect();
+    let together = args.batch_streams > 1 && paths.len() > 1;
+    // One that needs the whole recording has no blocks of equal length.
+    if together && args.chunk_ms.is_none() && recognizer.direction() != Direction::Full {
+        return transcribe_stacked(recognizer, &paths, usize::from(args.batch_streams), on_result);
+    }
+    let mut index = 0;
+    transcribe_files(recognizer, &paths, args.chunk_ms, |_, result| {
+        index += 1;
+        on_result(index - 1, result)
+    })
 }
 
 /// Every recording's files, and a summary on stderr.
@@ -123,17 +158,16 @@ fn to_files(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Recording
     let options = RenderOptions { word_times: args.files_out.word_times };
     let bar = progress(recordings.len());
     let mut unwritten = 0;
-    let mut planned = planned.iter();
-    let run = transcribe_files(&recognizer, &paths(&recordings), args.chunk_ms, |path, result| {
-        let files = planned.next();
-        let written = bar.suspend(|| match (told(path, result), files) {
-            (Some(file), Some(files)) => write_files(path, &file, files, options),
-            _ => Ok(()),
+    let run = transcribe_all(args, &recognizer, &recordings, |index, result| {
+        let path = &recordings[index].path;
+        let written = bar.suspend(|| match told(path, result) {
+            Some(file) => write_files(path, &file, &planned[index], options),
+            None => Ok(()),
         });
         bar.inc(1);
         match written {
             // Nor would the others' files be written.
-            Err(Error::Io { path, error }) if is_full(&error) => Err(Error::Io { path, error }),
+            Err(Error::Io { path, error }) if is_full(&error) => Err(Error::Io { path, error }.into()),
             Err(error) => {
                 bar.suspend(|| eprintln!("eddy: {error}"));
                 unwritten += 1;
@@ -146,10 +180,6 @@ fn to_files(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Recording
     let summary = run?;
     eprintln!("eddy: {}", summary_line(&summary, unwritten));
     Ok(exit_code(&summary, unwritten))
-}
-
-fn paths(recordings: &[Recording]) -> Vec<PathBuf> {
-    recordings.iter().map(|recording| recording.path.clone()).collect()
 }
 
 /// Each file as a whole or not at all.
