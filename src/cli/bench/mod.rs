@@ -1,5 +1,6 @@
 //! `eddy bench`: how fast, on this machine.
 
+mod batch;
 mod latency;
 
 use anyhow::Result;
@@ -14,6 +15,8 @@ pub(super) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Recordings transcribed one at a time and many at once
+    Batch(batch::BatchArgs),
     /// Time from a word's end to its text, live
     Latency(latency::LatencyArgs),
 }
@@ -21,6 +24,7 @@ enum Command {
 /// Runs it.
 pub(super) fn run(args: BenchArgs) -> Result<u8> {
     match args.command {
+        Command::Batch(args) => batch::run(args),
         Command::Latency(args) => latency::run(args),
     }
 }
