@@ -20,7 +20,7 @@ pub use decode::{FileSource, open};
 pub use mic::MicSource;
 pub use paced::PacedSource;
 pub use resample::Resampler;
-pub use segment::Segment;
+pub use segment::{Part, Segment};
 pub use wav::{WavSource, WavWriter};
 
 use crate::error::Result;
@@ -88,6 +88,18 @@ pub fn read_all(source: &mut dyn AudioSource) -> Result<Vec<f32>> {
     let mut samples = Vec::new();
     while let Some(block) = source.next_block()? {
         samples.extend_from_slice(&block.samples);
+    }
+    Ok(samples)
+}
+
+/// Samples that are left of a source, by reading them.
+///
+/// # Errors
+/// As [`AudioSource::next_block`].
+pub fn count_samples(source: &mut dyn AudioSource) -> Result<u64> {
+    let mut samples = 0;
+    while let Some(block) = source.next_block()? {
+        samples += block.samples.len() as u64;
     }
     Ok(samples)
 }

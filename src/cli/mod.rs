@@ -63,7 +63,7 @@ enum Command {
     Export(export::ExportArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
-    /// Corpora to manifests
+    /// Corpora to manifests, and what is wrong with those
     Corpus(corpus::CorpusArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),
