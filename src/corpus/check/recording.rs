@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -111,10 +112,18 @@ impl Recording {
 }
 
 fn digest(path: &Path) -> Result<FileDigest> {
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path).map_err(|error| Error::io(path, error))?;
-    std::io::copy(&mut file, &mut hasher).map_err(|error| Error::io(path, error))?;
-    Ok(hasher.finalize().into())
+    let io = |error| Error::io(path, error);
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+    let mut hash = Sha256::new();
+    loop {
+        let bytes = file.fill_buf().map_err(io)?;
+        if bytes.is_empty() {
+            return Ok(hash.finalize().into());
+        }
+        hash.update(bytes);
+        let read = bytes.len();
+        file.consume(read);
+    }
 }
 
 /// Durations that the manifest has wrong.
