@@ -30,7 +30,8 @@ Every recording is decoded. A finding is a line on standard output: manifest:lin
   odd-rate            characters a second more than 5 standard deviations from the manifest's median, both
                       estimated robustly (median absolute deviation, at least a tenth of the median); low ones
                       by their logarithm and from 2 s on; in manifests of 20 utterances or more
-  rare-character      a note, no fault: all texts have it fewer than 10 times (without --tokens and --model)
+  rare-character      a note, no fault: all texts have it fewer than 10 times, for less than one character in 1000
+                      (without --tokens and --model)
 
 The cleaned manifest has the lines without a fault, of all manifests together, fields as they are, paths valid from
 where it is written. With --json: an object a finding (kind, fault, manifest, line, audio, reason), and one with `summary`

@@ -9,8 +9,10 @@ use crate::corpus::OutputRate;
 use crate::text::TokenTable;
 use std::collections::BTreeMap;
 
-/// A character that all texts together use less often than this is named.
-pub(super) const RARE: usize = 10;
+/// A character is rare if all texts together use it less often than this, and for less than one in [`RARE_OF`].
+const RARE: usize = 10;
+/// See [`RARE`]: in a short text every letter is used only a few times.
+const RARE_OF: usize = 1000;
 
 /// Texts that `tokens` cannot spell, and recordings too short for their labels.
 pub(super) fn misfits(lines: &[Line], tokens: &TokenTable, rate: &OutputRate) -> Vec<Flaw> {
@@ -40,11 +42,13 @@ pub(super) fn characters(lines: &[Line]) -> BTreeMap<char, usize> {
 
 /// A note for each rare character, at the first line that has it.
 pub(super) fn rare_characters(lines: &[Line], counts: &BTreeMap<char, usize>) -> Vec<Flaw> {
+    let all: usize = counts.values().sum();
+    let is_rare = |count: usize| count < RARE && count * RARE_OF < all;
     let note = |(character, count): (&char, &usize)| {
         let line = lines.iter().position(|line| line.text().is_some_and(|text| text.contains(*character)))?;
         let times = if *count == 1 { "once".to_string() } else { format!("{count} times") };
         let reason = format!("{character:?} occurs {times} in all texts, here first: too rare to be learned");
         Some(Flaw { line, kind: FindingKind::RareCharacter, reason })
     };
-    counts.iter().filter(|(_, count)| **count < RARE).filter_map(note).collect()
+    counts.iter().filter(|(_, count)| is_rare(**count)).filter_map(note).collect()
 }

@@ -8,11 +8,11 @@ use super::Line;
 use super::finding::{FindingKind, Flaw};
 
 /// Standard deviations from the median.
-pub(super) const DEVIATIONS: f64 = 5.0;
+const DEVIATIONS: f64 = 5.0;
 /// Utterances that a manifest must have for its rates to mean anything.
-pub(super) const FEWEST: usize = 20;
+const FEWEST: usize = 20;
 /// Shorter recordings may be as slow as they like: the silence around a word is most of them.
-pub(super) const SLOW_FROM_SECONDS: f64 = 2.0;
+const SLOW_FROM_SECONDS: f64 = 2.0;
 /// The spread counts as at least this share of the median, for manifests with much the same sentences.
 const LEAST_SPREAD: f64 = 0.1;
 /// Standard deviation of a normal distribution in median absolute deviations.
@@ -32,7 +32,7 @@ fn odd_in(lines: &[Line], manifest: usize) -> Vec<Flaw> {
     let odd = |(place, rate, seconds): (usize, f64, f64)| {
         let allowed = limits.broken_by(rate, seconds)?;
         let reason =
-            format!("{rate:.1} characters a second: must be {allowed}, the manifest's median is {:.1}", limits.median);
+            format!("{rate:.2} characters a second: must be {allowed}, the manifest's median is {:.2}", limits.median);
         Some(Flaw { line: place, kind: FindingKind::OddRate, reason })
     };
     rates.into_iter().filter_map(odd).collect()
@@ -73,10 +73,10 @@ impl Limits {
     /// What would be allowed.
     fn broken_by(&self, rate: f64, seconds: f64) -> Option<String> {
         if rate > self.highest {
-            return Some(format!("at most {:.1}", self.highest));
+            return Some(format!("at most {:.2}", self.highest));
         }
         let slow = rate < self.lowest && seconds >= SLOW_FROM_SECONDS;
-        slow.then(|| format!("at least {:.1}", self.lowest))
+        slow.then(|| format!("at least {:.2}", self.lowest))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
         let spoiled = Limits::of(even.iter().copied().chain([500.0, 0.01])).expect("enough");
         assert_eq!((spoiled.highest, spoiled.median), (limits.highest, 10.0));
         let broken = |rate, seconds| limits.broken_by(rate, seconds);
-        assert_eq!(broken(17.5, 0.3).as_deref(), Some("at most 17.4"));
+        assert_eq!(broken(17.5, 0.3).as_deref(), Some("at most 17.41"));
         assert_eq!((broken(17.0, 9.0), broken(1.0, 1.9)), (None, None));
         assert!(broken(1.0, 2.0).is_some_and(|allowed| allowed.starts_with("at least ")));
     }

@@ -15,9 +15,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The manifest's duration may be off by so much of the real one, and by `DURATION_SECONDS`; both must be exceeded.
-pub(super) const DURATION_SHARE: f64 = 0.02;
+const DURATION_SHARE: f64 = 0.02;
 /// See [`DURATION_SHARE`]: durations are written down rounded.
-pub(super) const DURATION_SECONDS: f64 = 0.05;
+const DURATION_SECONDS: f64 = 0.05;
 
 /// SHA-256 of a file's bytes.
 type FileDigest = [u8; 32];
