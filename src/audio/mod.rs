@@ -22,7 +22,7 @@ pub use folder::{Recording, find_recordings, without_repeats};
 pub use mic::MicSource;
 pub use paced::PacedSource;
 pub use resample::Resampler;
-pub use segment::Segment;
+pub use segment::{Part, Segment};
 pub use wav::{WavSource, WavWriter};
 
 use crate::error::Result;
@@ -90,6 +90,18 @@ pub fn read_all(source: &mut dyn AudioSource) -> Result<Vec<f32>> {
     let mut samples = Vec::new();
     while let Some(block) = source.next_block()? {
         samples.extend_from_slice(&block.samples);
+    }
+    Ok(samples)
+}
+
+/// Samples that are left of a source, by reading them.
+///
+/// # Errors
+/// As [`AudioSource::next_block`].
+pub fn count_samples(source: &mut dyn AudioSource) -> Result<u64> {
+    let mut samples = 0;
+    while let Some(block) = source.next_block()? {
+        samples += block.samples.len() as u64;
     }
     Ok(samples)
 }

@@ -61,6 +61,12 @@ impl Resampler {
         Ok(Resampler { from, to, converter, pending, previous, probe, block_in, block, skip, pushed: 0, written: 0 })
     }
 
+    /// Samples that `samples` at `from` Hz become at `to` Hz.
+    pub fn converted_length(samples: u64, from: u32, to: u32) -> u64 {
+        let (from, to) = (u64::from(from), u64::from(to));
+        (samples * to + from / 2) / from
+    }
+
     /// Longest delay in seconds between an input sample and the output that needs it: a block and half the filter;
     /// 0 for equal rates.
     pub fn delay_seconds(&self) -> f64 {
@@ -143,8 +149,7 @@ impl Stage for Resampler {
     }
 
     fn finish(&mut self, out: &mut Vec<f32>) -> Result<()> {
-        let (from, to) = (u64::from(self.from), u64::from(self.to));
-        let total = (self.pushed * to + from / 2) / from;
+        let total = Self::converted_length(self.pushed, self.from, self.to);
         while self.converter.is_some() && self.written < total {
             self.pending.resize(self.block_in, 0.0);
             self.convert_block(out)?;

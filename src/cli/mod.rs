@@ -73,7 +73,7 @@ enum Command {
     Tune(tune::TuneArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
-    /// Corpora to manifests
+    /// Corpora to manifests, and what is wrong with those
     Corpus(corpus::CorpusArgs),
     /// What a model is: shape, size, latency
     Inspect(inspect::InspectArgs),

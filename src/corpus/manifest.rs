@@ -60,7 +60,27 @@ pub struct ManifestLine {
     /// The line.
     pub json: String,
     /// What it says, or why it cannot be used.
-    pub utterance: Result<Utterance, String>,
+    pub utterance: Result<Utterance, BadLine>,
+}
+
+/// Why a line cannot be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BadLine {
+    /// The recording, where the line names one.
+    pub audio: Option<PathBuf>,
+    /// What is wrong, and what is allowed.
+    pub reason: String,
+    /// Whether that is a text without words.
+    pub empty_text: bool,
+}
+
+impl std::fmt::Display for BadLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.audio {
+            Some(audio) => write!(f, "{}: {}", audio.display(), self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -83,8 +103,9 @@ impl Manifest {
         for line in Self::lines(path)? {
             match line.utterance {
                 Ok(utterance) => manifest.utterances.push(utterance),
-                Err(reason) => {
-                    let error = Error::Manifest { path: path.to_path_buf(), line: line.number, reason };
+                Err(bad) => {
+                    let (line, reason) = (line.number, bad.to_string());
+                    let error = Error::Manifest { path: path.to_path_buf(), line, reason };
                     manifest.rejected.push(error.to_string());
                 }
             }
@@ -114,19 +135,23 @@ impl Manifest {
     }
 }
 
-fn parse(line: &str, folder: &Path, number: usize) -> Result<Utterance, String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| format!("not a JSON object of a manifest: {error}"))?;
-    let audio = line.audio.filter(|audio| !audio.as_os_str().is_empty()).ok_or("`audio` is missing")?;
+fn parse(line: &str, folder: &Path, number: usize) -> Result<Utterance, BadLine> {
+    let nameless = |reason: String| BadLine { audio: None, reason, empty_text: false };
+    let line: Line =
+        serde_json::from_str(line).map_err(|error| nameless(format!("not a JSON object of a manifest: {error}")))?;
+    let audio = line.audio.filter(|audio| !audio.as_os_str().is_empty());
+    let audio = audio.ok_or_else(|| nameless("`audio` is missing".to_string()))?;
+    let bad = |reason: String, empty_text| BadLine { audio: Some(audio.clone()), reason, empty_text };
     let text = match (line.text.as_deref().map(normalize), line.kind) {
         (Some(text), _) if !text.is_empty() => Some(text),
         (None, Some(_)) => None,
-        (Some(_), _) => return Err(format!("{}: `text` is empty", audio.display())),
-        (None, None) => return Err(format!("{}: `text` is missing (noise has a `kind`)", audio.display())),
+        (Some(_), _) => return Err(bad("`text` is empty".to_string(), true)),
+        (None, None) => return Err(bad("`text` is missing (noise has a `kind`)".to_string(), true)),
     };
     let is_time = |time: &f64| time.is_finite() && *time >= 0.0;
     for (what, time) in [("offset", line.offset), ("duration", line.duration)] {
         if let Some(time) = time.filter(|time| !is_time(time)) {
-            return Err(format!("{}: `{what}` = {time}: must be at least 0 s", audio.display()));
+            return Err(bad(format!("`{what}` = {time}: must be at least 0 s"), false));
         }
     }
     let Line { duration, offset, speaker, .. } = line;

@@ -5,9 +5,9 @@
 use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
 use crate::audio::{Resampler, read_all};
-use crate::corpus::{Manifest, Utterance, all_cores, for_each_parallel};
+use crate::corpus::{Manifest, OutputRate, Utterance, all_cores, cut_short, for_each_parallel};
 use crate::error::{Error, Result};
-use crate::frontend::{CmvnStats, FrontEnd, num_frames};
+use crate::frontend::{CmvnStats, FrontEnd};
 use crate::nn::min_input_len;
 use crate::stage::{Frames, Stage};
 use crate::text::{TokenTable, normalize};
@@ -96,7 +96,7 @@ impl Dataset {
         };
         let cache_left = AtomicUsize::new(config.data.cache_mb * (1 << 18));
         let total = train.len() + dev.len() + noise.len();
-        let check = Check { config, tokens: &tokens, cache_left, progress: Reading::new(total) };
+        let check = Check { rate: output_rate(config), tokens: &tokens, cache_left, progress: Reading::new(total) };
         let mut items = |listed: Vec<Listed>, labelled| check.items(&listed, labelled, &mut preflight.rejected);
         let (train, dev, noise) = (items(train, true)?, items(dev, false)?, items(noise, false)?);
         if train.is_empty() {
@@ -116,7 +116,7 @@ impl Dataset {
         let items = || places.iter().map(|&place| &self.train[place]);
         let labels: Vec<i64> = items().flat_map(|item| item.labels.iter().copied()).collect();
         let samples: Vec<usize> = items().map(|item| item.samples).collect();
-        fewest_output_frames(config, &samples) >= min_input_len(&labels) as u64
+        output_rate(config).fewest_frames(&samples) >= min_input_len(&labels) as u64
     }
 
     /// CMVN statistics of the training speech as it is.
@@ -161,7 +161,7 @@ fn make_tokens(config: &TrainConfig, train: &[Listed]) -> Result<TokenTable> {
 
 /// The preflight of single recordings.
 struct Check<'a> {
-    config: &'a TrainConfig,
+    rate: OutputRate,
     tokens: &'a TokenTable,
     /// Samples that the cache still has room for.
     cache_left: AtomicUsize,
@@ -192,33 +192,19 @@ impl Check<'_> {
     fn item(&self, utterance: Utterance, set: usize, labelled: bool) -> Result<Item> {
         let text = utterance.text.as_deref().filter(|_| labelled).unwrap_or("");
         let labels = self.tokens.encode(text)?;
-        let samples = decode(&utterance, self.config.front_end.sample_rate_hz)?;
-        self.check_length(samples.len(), &labels)?;
+        let samples = decode(&utterance, self.rate.sample_rate_hz())?;
+        self.rate.check_length(samples.len(), &labels)?;
         let length = samples.len();
         let take = |left: usize| left.checked_sub(length);
         let keep = self.cache_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
         let cached = keep.then(|| Arc::new(samples));
         Ok(Item { utterance, labels, samples: length, set, cached })
     }
-
-    /// Output frames must carry the labels at the fastest speed too.
-    fn check_length(&self, samples: usize, labels: &[i64]) -> Result<()> {
-        let (has, must) = (fewest_output_frames(self.config, &[samples]), min_input_len(labels).max(1) as u64);
-        if has < must {
-            return Err(Error::Shape(format!("too short for its text: {has} output frames, must be at least {must}")));
-        }
-        Ok(())
-    }
 }
 
-/// Output frames of recordings one after the other, lengths in samples, each at the recipe's fastest speed.
-fn fewest_output_frames(config: &TrainConfig, samples: &[usize]) -> u64 {
-    // Speeds are whole percents, see `change_speed`.
-    let fastest = (config.augment.speed[1] * 100.0).round() / 100.0;
-    let samples = samples.iter().map(|&samples| (samples as f64 / fastest).floor() as u64).sum();
-    let front_end = &config.front_end;
-    let frames = num_frames(samples, front_end.frame_length_samples(), front_end.frame_shift_samples());
-    frames.div_ceil(config.model.stacking as u64)
+/// Output frames at the recipe's fastest speed.
+fn output_rate(config: &TrainConfig) -> OutputRate {
+    OutputRate::new(config.front_end.clone(), config.model.stacking, config.augment.speed[1])
 }
 
 /// A whole recording at `rate_hz`. One that is cut short is refused: its text would not fit.
@@ -226,7 +212,7 @@ fn decode(utterance: &Utterance, rate_hz: u32) -> Result<Vec<f32>> {
     let mut source = utterance.open()?;
     let samples = read_all(source.as_mut())?;
     if let Some(missing) = source.truncation() {
-        return Err(Error::audio(&utterance.audio, format!("{missing}: its text may not fit what is left")));
+        return Err(cut_short(&utterance.audio, missing));
     }
     let mut out = Vec::with_capacity(samples.len());
     let mut resampler = Resampler::new(source.sample_rate(), rate_hz)?;

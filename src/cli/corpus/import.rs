@@ -38,10 +38,7 @@ pub(super) struct ImportArgs {
 
 /// Runs it.
 pub(super) fn run(args: ImportArgs) -> Result<u8> {
-    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        anyhow::bail!("{}: no such folder for the manifest: make it first", folder.display());
-    }
+    super::require_folder(&args.output)?;
     let jobs = args.jobs.map_or_else(all_cores, usize::from);
     let options = ImportOptions { durations: !args.no_durations, jobs };
     let bar = super::progress();

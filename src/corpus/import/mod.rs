@@ -135,19 +135,11 @@ fn measure(path: &Path, durations: bool) -> Result<Option<f64>, String> {
         let mut source = audio::open(path)?;
         let samples = match source.length() {
             Some(samples) => samples,
-            None => read_length(source.as_mut())?,
+            None => audio::count_samples(source.as_mut())?,
         };
         Ok(samples as f64 / f64::from(source.sample_rate()))
     };
     length().map(Some).map_err(|error| error.to_string())
-}
-
-fn read_length(source: &mut dyn audio::AudioSource) -> Result<u64> {
-    let mut samples = 0;
-    while let Some(block) = source.next_block()? {
-        samples += block.samples.len() as u64;
-    }
-    Ok(samples)
 }
 
 /// The utterance with its length, if its text has words and it lies within its recording.
