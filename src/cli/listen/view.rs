@@ -233,7 +233,7 @@ mod tests {
     }
 
     fn screen(view: &View) -> (String, Terminal<TestBackend>) {
-        let mut terminal = Terminal::new(TestBackend::new(60, 8)).expect("terminal");
+        let mut terminal = Terminal::new(TestBackend::new(80, 8)).expect("terminal");
         terminal.draw(|frame| view.draw(frame)).expect("drawn");
         (terminal.backend().to_string(), terminal)
     }
