@@ -26,6 +26,7 @@ fn recordings(folder: &TempDir) -> Vec<PathBuf> {
 
 fn recognizer(folder: &TempDir) -> Recognizer {
     let model = common::write_model(folder.path());
+    let _making = common::MAKING_WEIGHTS.lock().expect("no test panics while it makes weights");
     Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer")
 }
 
