@@ -17,7 +17,7 @@ Examples:
   eddy corpus check --tokens tokens.txt --speed 1.1 train.jsonl
   eddy corpus check train.jsonl | grep ': odd-rate: '
 
-Every recording is decoded. A finding is a line on standard output: manifest:line: recording: kind: reason.
+Every recording is decoded. A finding is a line: manifest:line: recording: kind: reason.
 
   bad-line            no JSON object, no `audio`, a negative time
   empty-text          no text, or none with words
@@ -27,15 +27,16 @@ Every recording is decoded. A finding is a line on standard output: manifest:lin
   too-short           fewer output frames than labels plus adjacent repeats
   duplicate           same sound and text as an earlier line of any manifest; the first one is good
   conflicting-text    same sound as another line, another text; all of them are bad
-  odd-rate            characters a second more than 5 standard deviations from the manifest's median, both
-                      estimated robustly (median absolute deviation, at least a tenth of the median); low ones
-                      by their logarithm and from 2 s on; in manifests of 20 utterances or more
-  rare-character      a note, no fault: all texts have it fewer than 10 times, for less than one character in 1000
-                      (without --tokens and --model)
+  odd-rate            characters a second over 5 standard deviations from the manifest's median
+  rare-character      a note, no fault: fewer than 10 in all texts, and less than 1 in 1000
 
-The cleaned manifest has the lines without a fault, of all manifests together, fields as they are, paths valid from
-where it is written. With --json: an object a finding (kind, fault, manifest, line, audio, reason), and one with `summary`
-at the end.
+Odd rates: median and deviation are robust (median absolute deviation, at least a tenth of the
+median); low rates are held by their logarithm, and from 2 s on; manifests of fewer than 20
+utterances are not held to any. Rare characters: without --tokens and --model.
+
+The cleaned manifest has the lines without a fault, of all manifests together, fields as they are,
+paths valid from where it is written. --json prints an object a finding (kind, fault, manifest,
+line, audio, reason), and at the end one with `summary`.
 
 Exit codes: 0 no fault, 1 faults, 2 nothing could be done.";
 
