@@ -213,6 +213,12 @@ fn within(what: &str, value: usize, low: usize, high: usize, unit: &str) -> Resu
     if fits { Ok(()) } else { Err(Error::invalid(what, value, format!("{low}..={high}{unit}"))) }
 }
 
+/// Copies a file, atomically.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).map_err(|error| Error::io(from, error))?;
+    crate::error::write_atomically(to, &bytes)
+}
+
 /// A model directory that was read and cross-checked.
 #[derive(Debug, Clone)]
 pub struct ModelDir {
@@ -285,8 +291,7 @@ impl ModelDir {
     /// # Errors
     /// When it cannot be read or written.
     pub fn set_lm(&self, from: &Path) -> Result<()> {
-        let bytes = std::fs::read(from).map_err(|error| Error::io(from, error))?;
-        crate::error::write_atomically(&self.path.join(LM_FILE), &bytes)
+        copy(from, &self.path.join(LM_FILE))
     }
 
     /// `decoder.json`, where the model has settings of its own for the beam search.
@@ -354,8 +359,7 @@ impl ModelDir {
         for name in [LM_FILE, DECODER_FILE, CONFIDENCE_FILE] {
             let (from, to) = (self.path.join(name), to.join(name));
             if from.is_file() && !to.exists() {
-                let bytes = std::fs::read(&from).map_err(|error| Error::io(&from, error))?;
-                crate::error::write_atomically(&to, &bytes)?;
+                copy(&from, &to)?;
             }
         }
         Ok(())

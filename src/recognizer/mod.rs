@@ -18,7 +18,7 @@ pub use session::Session;
 
 use crate::ctc::HotWord;
 use crate::error::{Error, Result};
-use crate::frontend::FrontEnd;
+use crate::frontend::{FrontEnd, FrontEndConfig};
 use crate::model_dir::{Direction, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
@@ -193,7 +193,7 @@ impl Recognizer {
         for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), true) {
             self.run_block(&mut session, start, len, events, observe)?;
         }
-        let heard = self.heard(&session);
+        let heard = heard(&self.model.config.front_end, &session.pending);
         self.segmenter.end_segment(&mut session.text, heard, events);
         Ok(())
     }
@@ -238,18 +238,19 @@ impl Recognizer {
         observe(&log_probs);
         let mut block = Frames::new(self.model.config.encoder.vocabulary);
         append_log_probs(&log_probs, &mut block)?;
-        let heard = self.heard(session);
+        let heard = heard(&self.model.config.front_end, &session.pending);
         self.segmenter.push(&mut session.text, &block.data, heard, events)
-    }
-
-    /// Audio that the frames taken so far stand for.
-    fn heard(&self, session: &Session) -> Duration {
-        Duration::from_secs_f64(self.model.config.front_end.frame_shift_ms / 1000.0).mul_f64(session.frames() as f64)
     }
 
     pub(crate) fn segmenter(&self) -> &Segmenter {
         &self.segmenter
     }
+}
+
+/// Audio that the frames taken so far stand for, those that wait for their block included.
+fn heard(front_end: &FrontEndConfig, pending: &Frames) -> Duration {
+    let frames = pending.first_frame + pending.len() as u64;
+    Duration::from_secs_f64(front_end.frame_shift_ms / 1000.0).mul_f64(frames as f64)
 }
 
 /// Appends a block's log-probs `[T', V]`, of any kind and on any device.

@@ -3,7 +3,7 @@
 //! Layer 6. The network is one thread's; everything else of a stream, [`Listener`], may be another's. A step always has
 //! the same shape: free rows are zeros.
 
-use super::{Recognizer, Segmenter, append_log_probs, blocks};
+use super::{Recognizer, Segmenter, append_log_probs, blocks, heard};
 use crate::audio::AudioSource;
 use crate::error::Result;
 use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
@@ -114,7 +114,7 @@ impl Listener<'_> {
         front_end.finish(&mut stream.pending)?;
         self.run_due(&mut stream, false, network)?;
         self.run_due(&mut stream, true, network)?;
-        let heard = self.heard(&stream);
+        let heard = heard(self.front_end, &stream.pending);
         self.segmenter.end_segment(&mut stream.text, heard, &mut stream.events);
         let segments = stream.events.into_iter().filter_map(|event| match event {
             Event::Final(segment) => Some(segment),
@@ -137,19 +137,13 @@ impl Listener<'_> {
         for (start, len) in blocks::due(self.direction, self.stacking, stream.pending.len(), ended) {
             let features = stream.pending.data[start * dim..(start + len.main + len.right) * dim].to_vec();
             let log_probs = network(Block { features, len })?;
-            let heard = self.heard(stream);
+            let heard = heard(self.front_end, &stream.pending);
             self.segmenter.push(&mut stream.text, &log_probs, heard, &mut stream.events)?;
             stream.events.retain(|event| !matches!(event, Event::Partial { .. }));
             used = start + len.main;
         }
         super::discard(&mut stream.pending, used);
         Ok(())
-    }
-
-    /// Audio that the frames taken so far stand for.
-    fn heard(&self, stream: &Stream) -> Duration {
-        let frames = stream.pending.first_frame + stream.pending.len() as u64;
-        Duration::from_secs_f64(self.front_end.frame_shift_ms / 1000.0).mul_f64(frames as f64)
     }
 }
 
