@@ -119,6 +119,13 @@ impl From<tch::TchError> for Error {
     }
 }
 
+const TEMPORARY: &str = ".tmp";
+
+/// The name of the file that a temporary file of [`write_atomically`] was to become.
+pub(crate) fn unfinished(temporary: &str) -> Option<&str> {
+    Some(temporary.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?.0)
+}
+
 /// Writes a whole file under a temporary name in the same directory and renames it, so that a reader sees the old file
 /// or the new one and never a part. After a failure nothing is left behind.
 ///
@@ -136,7 +143,7 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut dyn Wri
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
+    let temporary = path.with_file_name(format!(".{name}.{}-{number}{TEMPORARY}", std::process::id()));
     let io = |error| Error::io(path, error);
     let all = || {
         let mut file = BufWriter::with_capacity(1 << 16, File::create(&temporary).map_err(io)?);
@@ -153,6 +160,14 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut dyn Wri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn temporary_files_are_known_by_their_names() {
+        assert_eq!(unfinished(".a.b.txt.123-4.tmp"), Some("a.b.txt"));
+        for name in ["a.txt", ".a.txt", "a.txt.1-2.tmp", ".tmp", "..tmp"] {
+            assert_ne!(unfinished(name), Some("a.txt"), "{name}");
+        }
+    }
 
     #[test]
     fn a_failed_write_leaves_nothing_and_names_the_file_once() {

@@ -276,6 +276,12 @@ impl ModelDir {
         Ok(())
     }
 
+    /// The files that a transcript depends on, as far as they are there.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let names = [CONFIG_FILE, TOKENS_FILE, CMVN_FILE, WEIGHTS_FILE, LM_FILE, DECODER_FILE, CONFIDENCE_FILE];
+        names.iter().map(|name| self.path.join(name)).filter(|path| path.is_file()).collect()
+    }
+
     /// `model.safetensors`.
     pub fn weights_path(&self) -> PathBuf {
         self.path.join(WEIGHTS_FILE)

@@ -51,6 +51,17 @@ impl Segment {
         let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
         Some(Segment { start, end, text, words, alternatives: Vec::new() })
     }
+
+    /// The same said later.
+    pub fn later_by(mut self, time: Duration) -> Self {
+        self.start += time;
+        self.end += time;
+        for word in &mut self.words {
+            word.start += time;
+            word.end += time;
+        }
+        self
+    }
 }
 
 /// A whole session.

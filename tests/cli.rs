@@ -6,8 +6,11 @@ mod common;
 
 use common::{truncate, write_model, write_sound};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// A folder with a model and recordings.
@@ -282,4 +285,194 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("eddy ends");
     assert_eq!((code(&output), err(&output)), (0, ""));
+}
+
+/// Every file below a folder but the journal, with what it holds.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".eddy-journal")) {
+            found.insert(path.clone(), std::fs::read_to_string(&path).expect("text"));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_resumed_run_does_only_what_is_left() {
+    let bench = Bench::new();
+    write_sound(&bench.path("cut.wav"), 1.0, 16_000, 3);
+    truncate(&bench.path("cut.wav"), 0.7);
+    std::fs::write(bench.path("text.wav"), "no audio").expect("written");
+    let run = |more: &[&str]| {
+        let flags = ["--resume", "--output-dir", "out", "--format", "txt,json"];
+        let recordings = ["good.wav", "text.wav", "cut.wav", "other.wav"];
+        bench.transcribe(&[&flags[..], &recordings, more].concat())
+    };
+    let last = |output: &Output| err(output).lines().last().expect("a summary").to_string();
+    let first = run(&[]);
+    assert_eq!(code(&first), 1, "{}", err(&first));
+    assert_eq!(last(&first), "eddy: transcripts of 3 of 4 recordings written, 1 cut short, 1 failed");
+    let made = files(&bench.path("out"));
+    assert_eq!(made.len(), 6);
+    let written = |name: &str| std::fs::metadata(bench.path(name)).and_then(|facts| facts.modified()).expect("time");
+    let before = written("out/good.txt");
+
+    let again = run(&[]);
+    assert_eq!(last(&again), "eddy: transcripts of 0 of 4 recordings written, 3 done before, 1 failed");
+    assert!(err(&again).starts_with("eddy: text.wav: ") && code(&again) == 1, "{}", err(&again));
+    assert_eq!(written("out/good.txt"), before);
+    std::fs::remove_file(bench.path("out/other.json")).expect("removed");
+    assert!(last(&run(&[])).contains("of 1 of 4 recordings written, 2 done before"));
+    assert!(last(&run(&["--nbest", "2"])).contains("of 3 of 4"), "other flags");
+    std::fs::write(bench.path("words"), "one").expect("written");
+    assert!(last(&run(&["--hotwords", "words"])).contains("of 3 of 4"));
+    assert!(last(&run(&["--hotwords", "words"])).contains("of 0 of 4"));
+    std::fs::write(bench.path("words"), "two").expect("written");
+    assert!(last(&run(&["--hotwords", "words"])).contains("of 3 of 4"), "other words");
+    assert!(last(&run(&["--batch-streams", "1"])).contains("of 3 of 4"));
+    assert_eq!(files(&bench.path("out")).len(), made.len());
+    assert_refused(&bench.transcribe(&["--resume", "good.wav"]), &["--resume needs files"]);
+
+    let all_done = bench.transcribe(&["--resume", "--output-dir", "two", "good.wav", "other.wav"]);
+    assert_eq!(code(&all_done), 0);
+    let nothing_left = bench.transcribe(&["--resume", "--output-dir", "two", "good.wav", "other.wav"]);
+    assert_eq!(code(&nothing_left), 0);
+    assert_eq!(err(&nothing_left), "eddy: transcripts of 0 of 2 recordings written, 2 done before\n");
+}
+
+#[test]
+fn workers_share_the_recordings() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("talks")).expect("folder");
+    for index in 0..7usize {
+        write_sound(&bench.path(&format!("talks/{index}.wav")), 0.2 + 0.3 * index as f64, 8_000, index as u64);
+    }
+    assert_eq!(code(&bench.transcribe(&["--output-dir", "whole", "talks"])), 0);
+    let mut shares = Vec::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let output = bench.transcribe(&["--shard", shard, "--resume", "--output-dir", "shared", "talks"]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let printed = bench.transcribe(&["--shard", shard, "talks"]);
+        shares.push(out(&printed).lines().count());
+    }
+    assert!(shares.iter().sum::<usize>() == 7 && shares.iter().all(|&share| share >= 1), "{shares:?}");
+    let texts = |folder: &str| files(&bench.path(folder)).into_values().collect::<Vec<_>>();
+    assert_eq!(texts("shared"), texts("whole"));
+    let whole = bench.transcribe(&["--resume", "--output-dir", "shared", "talks"]);
+    assert_eq!(err(&whole), "eddy: transcripts of 0 of 7 recordings written, 7 done before\n");
+    for shard in ["0/3", "4/3", "3", "a/b"] {
+        assert_refused(&bench.transcribe(&["--shard", shard, "talks"]), &["must be K/N"]);
+    }
+}
+
+#[test]
+fn standard_input_patterns_and_manifests_are_recordings_too() {
+    let bench = Bench::new();
+    let text = |arguments: &[&str]| {
+        let output = bench.transcribe(arguments);
+        assert_eq!((code(&output), err(&output)), (0, ""));
+        out(&output).to_string()
+    };
+    let from_stdin = |bytes: &[u8], arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+        command.current_dir(bench.folder.path()).args(["transcribe", "--model", "model"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("eddy runs");
+        let mut stdin = child.stdin.take().expect("stdin");
+        // A program that has enough reads no further.
+        let _ = stdin.write_all(bytes);
+        drop(stdin);
+        child.wait_with_output().expect("eddy ends")
+    };
+    let wav = std::fs::read(bench.path("good.wav")).expect("read");
+    let wanted = text(&["good.wav"]);
+    assert_eq!(out(&from_stdin(&wav, &["-"])), wanted);
+    let mut source = eddy::audio::open(&bench.path("good.wav")).expect("opened");
+    let samples = eddy::audio::read_all(source.as_mut()).expect("samples");
+    let raw: Vec<u8> = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    assert_eq!(out(&from_stdin(&raw, &["--raw", "16000,f32be,1", "-"])), wanted);
+    let short = from_stdin(&raw[..raw.len() - 1], &["--raw", "16000,f32be,1", "--output-dir", "out", "-"]);
+    assert_eq!(code(&short), 1, "{}", err(&short));
+    assert!(err(&short).contains("-: warning: the last sample is cut short"), "{}", err(&short));
+    assert!(bench.path("out/stdin.txt").is_file());
+    assert_refused(&from_stdin(b"", &["-"]), &["-: is empty"]);
+    assert_refused(&from_stdin(b"hello, world, hello", &["-"]), &["-: is not audio", "--raw"]);
+    assert_refused(&bench.transcribe(&["--raw", "16000,s16le,1", "good.wav"]), &["--raw is for standard input"]);
+    assert_refused(&bench.transcribe(&["--raw", "16000", "-"]), &["16000,s16le,1"]);
+
+    assert_eq!(text(&["*o*.wav"]), text(&["good.wav", "other.wav"]));
+    let lines = "{\"audio\": \"other.wav\"}\n{\"audio\": \"good.wav\", \"offset\": 0, \"duration\": 0.5}\n";
+    std::fs::write(bench.path("list.jsonl"), lines).expect("written");
+    let listed = text(&["list.jsonl"]);
+    assert!(listed.starts_with(text(&["other.wav", "good.wav"]).lines().next().expect("a line")));
+    assert_eq!(listed.lines().count(), 2);
+    assert_eq!(code(&bench.transcribe(&["--output-dir", "listed", "list.jsonl", "good.wav"])), 0);
+    let names: Vec<_> = files(&bench.path("listed")).into_keys().collect();
+    assert_eq!(names, ["good-0ms.txt", "good.txt", "other.txt"].map(|name| bench.path("listed").join(name)));
+}
+
+#[test]
+fn a_run_may_end_at_the_first_failure() {
+    let bench = Bench::new();
+    let arguments = ["good.wav", "missing.wav", "other.wav", "--batch-streams", "1", "--fail-fast"];
+    let output = bench.transcribe(&arguments);
+    assert_eq!((code(&output), out(&output).lines().count()), (1, 1));
+    assert_eq!(err(&output).lines().count(), 1);
+    let output = bench.transcribe(&[&arguments[..], &["--output-dir", "out"]].concat());
+    assert_eq!(code(&output), 1);
+    assert!(
+        err(&output).ends_with("transcripts of 1 of 3 recordings written, 1 failed, 1 not begun\n"),
+        "{}",
+        err(&output)
+    );
+    assert_eq!(code(&bench.transcribe(&["missing.wav", "good.wav", "--fail-fast", "--batch-streams", "1"])), 2);
+}
+
+/// Killed at any moment and resumed, a run leaves what an uninterrupted one leaves.
+#[test]
+fn a_killed_run_is_resumed() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("talks")).expect("folder");
+    for index in 0..40usize {
+        write_sound(&bench.path(&format!("talks/{index}.wav")), 1.0 + (index % 7) as f64, 16_000, index as u64);
+    }
+    let arguments = |folder: &'static str, streams: &'static str| {
+        let flags =
+            ["transcribe", "--model", "model", "--resume", "--format", "txt,json,srt", "--batch-streams", streams];
+        [&flags[..], &["--output-dir", folder, "talks"]].concat()
+    };
+    let whole = |folder, streams| {
+        let output = bench.eddy(&arguments(folder, streams));
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let left = |(path, text): (PathBuf, String)| {
+            (path.strip_prefix(bench.path(folder)).expect("below").to_path_buf(), text)
+        };
+        (files(&bench.path(folder)).into_iter().map(left).collect::<BTreeMap<_, _>>(), err(&output).to_string())
+    };
+    let mut random = common::random(7);
+    for (uninterrupted, resumed, streams) in [("a", "b", "1"), ("c", "d", "16")] {
+        let start = Instant::now();
+        let (wanted, _) = whole(uninterrupted, streams);
+        let took = start.elapsed();
+        for _ in 0..20 {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+            command.current_dir(bench.folder.path()).args(arguments(resumed, streams));
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eddy runs");
+            std::thread::sleep(took.mul_f64(f64::from(random().abs()) * 0.3));
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+        }
+        let (found, summary) = whole(resumed, streams);
+        assert!(found.keys().eq(wanted.keys()), "{summary}: {:?}", found.keys());
+        for ((path, text), wanted) in found.iter().zip(wanted.values()) {
+            // The JSON has confidences, which batch mates may change in their last digits.
+            if streams == "1" || path.extension().is_some_and(|kind| kind != "json") {
+                assert_eq!(text, wanted, "{}", path.display());
+            }
+        }
+    }
 }

@@ -8,11 +8,14 @@ use common::{
     DIM, GRIDS, MAKING_WEIGHTS, MemorySource, STACKING, controlled, encoder, features, model, random, sound,
     write_model,
 };
+use eddy::audio::Recording;
 use eddy::ctc::{Decoder, GreedyDecoder};
 use eddy::nn::{Encoder, Mode};
-use eddy::pipeline::{BatchSummary, transcribe_files};
+use eddy::pipeline::{BatchControl, BatchOptions, BatchSummary, transcribe_recordings};
 use eddy::recognizer::EndpointConfig;
-use eddy::{CellKind, Direction, DirectionConfig, Event, Frames, ModelDir, Recognizer, RecognizerConfig, Session};
+use eddy::{
+    CellKind, Direction, DirectionConfig, Error, Event, Frames, ModelDir, Recognizer, RecognizerConfig, Session,
+};
 use std::path::Path;
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
@@ -299,19 +302,23 @@ fn a_bad_file_does_not_stop_a_batch() {
     let making = MAKING_WEIGHTS.lock().expect("no test panics while it makes weights");
     let recognizer = Recognizer::load(opened, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
     drop(making);
-    let paths = ["missing.wav", "good.wav", "text.wav", "cut.wav", "good.wav"].map(path);
+    let recordings =
+        ["missing.wav", "good.wav", "text.wav", "cut.wav", "good.wav"].map(|name| Recording::file(path(name)));
     let mut results = Vec::new();
-    let summary = transcribe_files(&recognizer, &paths, Some(100), |path, result| {
-        results.push((path.to_path_buf(), result));
-        Ok::<(), ()>(())
+    let options = BatchOptions { chunk_ms: Some(100), ..Default::default() };
+    let control = BatchControl::default();
+    let summary = transcribe_recordings(&recognizer, &recordings, &options, &control, |index, result| {
+        results.push((index, result));
+        Ok::<(), Error>(())
     });
-    assert_eq!(summary, Ok(BatchSummary { whole: 2, truncated: 1, failed: 2 }));
-    assert!(results.iter().map(|(path, _)| path).eq(&paths));
+    assert_eq!(summary.expect("summary"), BatchSummary { whole: 2, truncated: 1, failed: 2 });
+    assert!(results.iter().map(|(index, _)| *index).eq(0..5), "in order");
     assert!(results[0].1.as_ref().expect_err("missing").to_string().contains("missing.wav"));
     let done = |index: usize| results[index].1.as_ref().expect("transcribed");
     assert_eq!(done(1), done(4));
     assert!(done(3).truncation.as_ref().is_some_and(|missing| missing.contains("are missing")));
     assert_eq!(done(3).transcript.duration.as_millis() / 10, 59);
-    let stopped = transcribe_files(&recognizer, &paths, None, |_, _| Err("disk full"));
-    assert_eq!(stopped, Err("disk full"));
+    let full = |_, _| Err(Error::Shape("disk full".to_string()));
+    let stopped = transcribe_recordings(&recognizer, &recordings, &options, &control, full);
+    assert_eq!(stopped.expect_err("ended").to_string(), "disk full");
 }

@@ -4,11 +4,11 @@
 //! Layer 1. Blocks follow the file's packets; memory does not grow with its length. A damaged packet is left out and a
 //! file that ends early is read as far as it goes; both are told through [`AudioSource::truncation`].
 
-use super::wav::{self, mono};
-use super::{AudioBlock, AudioSource, WavSource};
+use super::wav::{self, NO_SAMPLES, mono};
+use super::{AudioBlock, AudioSource, RawFormat, RawSource, WavSource};
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -16,9 +16,15 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia_adapter_libopus::OpusDecoder;
 
+/// Bytes that tell a format.
+const HEAD: u64 = 16;
+/// Bytes of a WAV in which the kind of sample is looked for, in a stream.
+const WAV_HEAD: u64 = 4096;
+/// What names standard input.
+pub(super) const STDIN: &str = "-";
 /// Largest Ogg page in bytes.
 const OGG_PAGE: u64 = 65_307;
 
@@ -34,7 +40,7 @@ pub fn open(path: &Path) -> Result<Box<dyn AudioSource>> {
     }
     let mut head = Vec::new();
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    file.take(16).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
     match head.as_slice() {
         [] => Err(Error::audio(path, "is empty: record again or leave the file out")),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => open_wav(path),
@@ -46,13 +52,64 @@ pub fn open(path: &Path) -> Result<Box<dyn AudioSource>> {
     }
 }
 
+/// Standard input: samples as `raw` says, or a recording of any supported format that needs no seeking.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stdin(raw: Option<RawFormat>) -> Result<Box<dyn AudioSource>> {
+    open_stream(Path::new(STDIN), std::io::stdin(), raw)
+}
+
+/// A stream that cannot be sought in; `path` is for messages.
+fn open_stream(
+    path: &Path,
+    mut stream: impl Read + Send + Sync + 'static,
+    raw: Option<RawFormat>,
+) -> Result<Box<dyn AudioSource>> {
+    if let Some(format) = raw {
+        return Ok(Box::new(RawSource::new(path, Box::new(BufReader::new(stream)), format)));
+    }
+    let mut head = Vec::new();
+    (&mut stream).take(HEAD).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
+    let is_wav = matches!(head.as_slice(), [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]);
+    let mut tag = None;
+    if is_wav {
+        // Far enough for the kind of sample in all but strange headers.
+        (&mut stream).take(WAV_HEAD).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
+        tag = wav::tag_in(&head);
+    }
+    let whole = Cursor::new(head.clone()).chain(stream);
+    match head.as_slice() {
+        [] => Err(Error::audio(path, "is empty: nothing came in")),
+        _ if is_wav && tag.is_none_or(is_linear) => {
+            Ok(Box::new(WavSource::from_stream(path, Box::new(BufReader::new(whole)))?))
+        }
+        _ if is_wav || is_known(&head) => {
+            let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(whole)), Default::default());
+            let source = FileSource::new(path, stream, head.starts_with(b"OggS"), false);
+            let source = source.map_err(|error| match error {
+                Error::Audio { path, reason } => {
+                    Error::audio(path, format!("{reason}; some formats cannot be read from a stream: name the file"))
+                }
+                other => other,
+            })?;
+            Ok(Box::new(FileSource { is_stream: true, ..source }))
+        }
+        _ => Err(Error::audio(path, format!("{}, or name its raw samples with --raw", refusal(&head)))),
+    }
+}
+
 /// WAV: linear and float samples by hound, whose reader mends broken headers; what it refuses by symphonia.
 fn open_wav(path: &Path) -> Result<Box<dyn AudioSource>> {
-    const LINEAR: [u16; 3] = [1, 3, 0xfffe];
     match wav::format_tag(path)? {
-        Some(tag) if !LINEAR.contains(&tag) => Ok(Box::new(FileSource::open(path)?)),
+        Some(tag) if !is_linear(tag) => Ok(Box::new(FileSource::open(path)?)),
         _ => Ok(Box::new(WavSource::open(path)?)),
     }
+}
+
+/// Whether a WAV's samples are linear, float, or told further on in the header.
+fn is_linear(tag: u16) -> bool {
+    matches!(tag, 1 | 3 | 0xfffe)
 }
 
 /// Whether a file that starts like this is of a format that symphonia reads.
@@ -105,6 +162,8 @@ pub struct FileSource {
     samples: u64,
     damaged_packets: u64,
     ends_early: bool,
+    /// Whether it comes from a stream, which cannot be sought in.
+    is_stream: bool,
     interleaved: Vec<f32>,
     truncation: Option<String>,
 }
@@ -118,7 +177,11 @@ impl FileSource {
         let file = File::open(path).map_err(|error| Error::io(path, error))?;
         let is_ogg = is_ogg(path).map_err(|error| Error::io(path, error))?;
         let ends_early = is_ogg && ogg_ends_early(path).map_err(|error| Error::io(path, error))?;
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        FileSource::new(path, MediaSourceStream::new(Box::new(file), Default::default()), is_ogg, ends_early)
+    }
+
+    /// `ends_early`: what is known of that before it is read.
+    fn new(path: &Path, stream: MediaSourceStream<'static>, is_ogg: bool, ends_early: bool) -> Result<Self> {
         let probe = symphonia::default::get_probe();
         let damaged = |error: SymphoniaError| {
             Error::audio(path, format!("the header is cut short or damaged ({error}): record or copy the file again"))
@@ -147,6 +210,7 @@ impl FileSource {
             samples: 0,
             damaged_packets: 0,
             ends_early,
+            is_stream: false,
             interleaved: Vec::new(),
             truncation: None,
         })
@@ -155,7 +219,7 @@ impl FileSource {
     /// At the end: nothing at all is an error, less than promised is told.
     fn end(&mut self) -> Result<Option<AudioBlock>> {
         if self.samples == 0 {
-            return Err(Error::audio(&self.path, "holds no samples: record again or leave the file out"));
+            return Err(Error::audio(&self.path, NO_SAMPLES));
         }
         let missing = self.promised.map_or(0, |promised| promised.saturating_sub(self.samples));
         if self.damaged_packets > 0 {
@@ -194,8 +258,9 @@ impl AudioSource for FileSource {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return self.end(),
-                Err(_) => {
-                    self.ends_early = true;
+                Err(error) => {
+                    // Some formats tell the end of a stream only by there being no more.
+                    self.ends_early |= !(self.is_stream && is_end(&error));
                     return self.end();
                 }
             };
@@ -215,6 +280,10 @@ impl AudioSource for FileSource {
     }
 }
 
+fn is_end(error: &SymphoniaError) -> bool {
+    matches!(error, SymphoniaError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
 fn is_ogg(path: &Path) -> std::io::Result<bool> {
     let mut magic = Vec::new();
     File::open(path)?.take(4).read_to_end(&mut magic)?;
@@ -230,4 +299,89 @@ fn ogg_ends_early(path: &Path) -> std::io::Result<bool> {
     file.read_to_end(&mut tail)?;
     let last = tail.windows(4).rposition(|bytes| bytes == b"OggS");
     Ok(last.is_none_or(|at| tail.get(at + 5).is_none_or(|flags| flags & 4 == 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::read_all;
+
+    fn fixtures() -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let entries = std::fs::read_dir(folder).expect("fixtures");
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
+        paths.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tone")));
+        paths
+    }
+
+    #[test]
+    fn a_stream_is_read_like_a_file() {
+        let mut compared = 0;
+        for path in fixtures() {
+            let stream = open_stream(&path, File::open(&path).expect("opened"), None);
+            let mut stream = match stream {
+                Ok(stream) => stream,
+                // These two have to be sought in.
+                Err(error) if path.extension().is_some_and(|ending| ending == "caf" || ending == "m4a") => {
+                    assert!(error.to_string().contains("name the file"), "{error}");
+                    continue;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let mut file = open(&path).expect("file");
+            assert_eq!(stream.sample_rate(), file.sample_rate());
+            let (streamed, wanted) = (read_all(stream.as_mut()), read_all(file.as_mut()).expect("samples"));
+            assert_eq!(streamed.expect("samples"), wanted, "{}", path.display());
+            assert_eq!(stream.truncation(), file.truncation(), "{}", path.display());
+            compared += 1;
+        }
+        assert!(compared > 10, "{compared}");
+    }
+
+    /// A mono WAV of 16 bits whose header declares `declared` bytes.
+    fn wav(declared: u32, samples: &[i16]) -> Vec<u8> {
+        let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+        bytes.extend(8_000u32.to_le_bytes());
+        bytes.extend(16_000u32.to_le_bytes());
+        bytes.extend(b"\x02\0\x10\0data");
+        bytes.extend(declared.to_le_bytes());
+        bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        bytes
+    }
+
+    fn streamed(bytes: Vec<u8>) -> Result<(Vec<f32>, Option<String>)> {
+        let mut source = open_stream(Path::new(STDIN), Cursor::new(bytes), None)?;
+        let samples = read_all(source.as_mut())?;
+        Ok((samples, source.truncation().map(str::to_string)))
+    }
+
+    #[test]
+    fn a_stream_may_not_know_its_length() {
+        let samples: Vec<i16> = (0..9_001).collect();
+        let wanted: Vec<f32> = samples.iter().map(|&sample| f32::from(sample) / 32768.0).collect();
+        for declared in [0, u32::MAX, 0x7fff_ffff, 18_002] {
+            let read = streamed(wav(declared, &samples)).expect("samples");
+            assert_eq!((read.0.len(), read.1), (9_001, None), "{declared}");
+            assert_eq!(read.0, wanted);
+        }
+        let mut cut = wav(20_000, &samples);
+        cut.pop();
+        let (read, truncation) = streamed(cut).expect("samples");
+        assert_eq!(read, wanted[..9_000]);
+        assert!(truncation.expect("told").contains("ends early: 0.12 s are missing"));
+    }
+
+    #[test]
+    fn streams_without_audio_are_refused() {
+        for (bytes, wanted) in [
+            (Vec::new(), "-: is empty"),
+            (b"some text, no audio".to_vec(), "--raw"),
+            (wav(0, &[]), "no samples"),
+            (wav(100, &[]), "no samples"),
+            (wav(100, &[])[..30].to_vec(), "the WAV header is cut short"),
+        ] {
+            let message = streamed(bytes).expect_err(wanted).to_string();
+            assert!(message.contains(wanted), "{message}");
+        }
+    }
 }

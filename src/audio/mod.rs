@@ -10,19 +10,23 @@ mod folder;
 #[cfg(feature = "mic")]
 mod mic;
 mod paced;
+mod raw;
 mod resample;
 mod segment;
+mod split;
 mod wav;
 
 #[cfg(feature = "mic")]
 pub use capture::{InputDevice, list_devices};
-pub use decode::{FileSource, open};
-pub use folder::{Recording, find_recordings, without_repeats};
+pub use decode::{FileSource, open, open_stdin};
+pub use folder::{Origin, Recording, find_recordings, shard, without_repeats};
 #[cfg(feature = "mic")]
 pub use mic::MicSource;
 pub use paced::PacedSource;
+pub use raw::{RawFormat, RawSample, RawSource};
 pub use resample::Resampler;
 pub use segment::{Part, Segment};
+pub use split::Splitter;
 pub use wav::{WavSource, WavWriter};
 
 use crate::error::Result;

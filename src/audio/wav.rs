@@ -1,7 +1,8 @@
 //! WAV in and out through hound: int 8/16/24/32, float, any channels and rate -> mono `f32`.
 //!
 //! Layer 1. hound trusts the length in the header; a header that promises more than the file holds (a copy cut short), or
-//! that never knew (a pipe), is corrected before hound sees it, so that what is there is read.
+//! that never knew (a pipe), is corrected before hound sees it, so that what is there is read. A stream's length is not
+//! known: what its header promises, or all that comes, is read.
 
 use super::{AudioBlock, AudioSource};
 use crate::error::{Error, Result};
@@ -14,8 +15,12 @@ use std::path::{Path, PathBuf};
 const BLOCK_FRAMES: usize = 4096;
 /// Header bytes read at most in search of the data chunk.
 const HEADER_LIMIT: u64 = 1 << 20;
+/// Bytes of a stream read at a time in search of the data chunk.
+const STREAM_STEP: u64 = 4096;
+const CUT_HEADER: &str = "the WAV header is cut short or damaged: record or copy the file again";
+pub(super) const NO_SAMPLES: &str = "holds no samples: record again or leave the file out";
 
-type Input = Chain<Cursor<Vec<u8>>, BufReader<File>>;
+type Input = Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 
 /// A WAV file read block by block, channels averaged.
 pub struct WavSource {
@@ -24,7 +29,10 @@ pub struct WavSource {
     spec: WavSpec,
     /// Frames not yet read.
     left: u64,
+    /// Frames that the header promises; where it never knew, more than there can be.
     frames: u64,
+    /// Whether the header says how many there are.
+    length_known: bool,
     truncation: Option<String>,
 }
 
@@ -39,17 +47,13 @@ impl WavSource {
         let length = file.metadata().map_err(io)?.len();
         let mut header = Vec::new();
         (&mut file).take(HEADER_LIMIT).read_to_end(&mut header).map_err(io)?;
-        let data = data_chunk(&header).ok_or_else(|| {
-            Error::audio(path, "the WAV header is cut short or damaged: record or copy the file again")
-        })?;
+        let data = data_chunk(&header).ok_or_else(|| Error::audio(path, CUT_HEADER))?;
         let there = length - data.start as u64;
         let mut truncation = None;
         if u64::from(data.declared) > there || (data.declared == 0 && there > 0) {
             let usable = there - there % u64::from(data.block_align.max(1));
-            let size = u32::try_from(usable).unwrap_or(u32::MAX - u32::MAX % u32::from(data.block_align.max(1)));
-            header[data.start - 4..data.start].copy_from_slice(&size.to_le_bytes());
-            // 0 and the top of the range are what a program writes that cannot go back to the header.
-            if data.declared != 0 && data.declared < 0x7fff_0000 {
+            data.declare(&mut header, u32::try_from(usable).unwrap_or(data.most()));
+            if data.is_known() {
                 truncation = Some(format!(
                     "{} of {} bytes of audio are missing",
                     u64::from(data.declared) - there,
@@ -59,35 +63,63 @@ impl WavSource {
         }
         header.truncate(data.start);
         file.seek(SeekFrom::Start(data.start as u64)).map_err(io)?;
-        let input = Cursor::new(header).chain(BufReader::with_capacity(1 << 16, file));
+        let input =
+            Cursor::new(header).chain(Box::new(BufReader::with_capacity(1 << 16, file)) as Box<dyn Read + Send>);
+        Ok(WavSource { truncation, ..WavSource::new(path, input, true)? })
+    }
+
+    /// Reads a WAV from a stream that cannot be sought in; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`WavSource::open`].
+    pub fn from_stream(path: &Path, mut stream: Box<dyn Read + Send>) -> Result<Self> {
+        let mut header = Vec::new();
+        let data = loop {
+            let before = header.len();
+            (&mut stream).take(STREAM_STEP).read_to_end(&mut header).map_err(|error| Error::io(path, error))?;
+            if let Some(data) = data_chunk(&header) {
+                break data;
+            }
+            if header.len() == before || header.len() as u64 > HEADER_LIMIT {
+                return Err(Error::audio(path, CUT_HEADER));
+            }
+        };
+        if !data.is_known() {
+            data.declare(&mut header, data.most());
+        }
+        WavSource::new(path, Cursor::new(header).chain(stream), data.is_known())
+    }
+
+    fn new(path: &Path, input: Input, length_known: bool) -> Result<Self> {
         let reader = WavReader::new(input).map_err(|error| unreadable(path, &error))?;
         let (spec, frames) = (reader.spec(), u64::from(reader.duration()));
         if frames == 0 {
-            return Err(Error::audio(path, "holds no samples: record again or leave the file out"));
+            return Err(Error::audio(path, NO_SAMPLES));
         }
         if spec.sample_rate == 0 {
             return Err(Error::audio(path, "sample rate 0 Hz: the header is damaged"));
         }
-        Ok(WavSource { path: path.to_path_buf(), reader, spec, left: frames, frames, truncation })
+        Ok(WavSource { path: path.to_path_buf(), reader, spec, left: frames, frames, length_known, truncation: None })
     }
 
     /// The next `frames` frames as mono samples.
     fn read_mono(&mut self, frames: usize) -> Result<Vec<f32>> {
+        let first = self.frames - self.left;
         let wanted = frames * usize::from(self.spec.channels);
-        let samples: hound::Result<Vec<f32>> = match self.spec.sample_format {
-            SampleFormat::Float => self.reader.samples::<f32>().take(wanted).collect(),
+        let mut samples: Vec<f32> = Vec::with_capacity(wanted);
+        let ended = match self.spec.sample_format {
+            SampleFormat::Float => append(&mut samples, self.reader.samples::<f32>().take(wanted)),
             SampleFormat::Int => {
                 let scale = 1.0 / (1u64 << (self.spec.bits_per_sample - 1)) as f32;
-                self.reader
-                    .samples::<i32>()
-                    .take(wanted)
-                    .map(|sample| sample.map(|value| value as f32 * scale))
-                    .collect()
+                let scaled = |sample: hound::Result<i32>| sample.map(|value| value as f32 * scale);
+                append(&mut samples, self.reader.samples::<i32>().take(wanted).map(scaled))
             }
         };
-        let samples = samples.map_err(|error| unreadable(&self.path, &error))?;
+        if let Err(error) = ended {
+            self.end_of_stream(error, samples.len())?;
+        }
         if let Some(index) = samples.iter().position(|sample| !sample.is_finite()) {
-            let frame = self.frames - self.left + (index / usize::from(self.spec.channels)) as u64;
+            let frame = first + (index / usize::from(self.spec.channels)) as u64;
             return Err(Error::audio(
                 &self.path,
                 format!(
@@ -98,6 +130,39 @@ impl WavSource {
         }
         Ok(mono(&samples, usize::from(self.spec.channels)))
     }
+
+    /// A stream may end before its header says, or anywhere where that does not know: what is there counts.
+    fn end_of_stream(&mut self, error: hound::Error, read: usize) -> Result<()> {
+        if !ends(&error) {
+            return Err(unreadable(&self.path, &error));
+        }
+        let read = (read / usize::from(self.spec.channels)) as u64;
+        let missing = self.left - read;
+        if self.length_known {
+            let seconds = missing as f64 / f64::from(self.spec.sample_rate);
+            self.truncation = Some(format!("the stream ends early: {seconds:.2} s are missing"));
+        }
+        // What is left after this block is nothing.
+        self.left = read;
+        if read == 0 && missing == self.frames {
+            return Err(Error::audio(&self.path, NO_SAMPLES));
+        }
+        Ok(())
+    }
+}
+
+/// Moves samples over up to the first that cannot be read.
+fn append(samples: &mut Vec<f32>, read: impl Iterator<Item = hound::Result<f32>>) -> hound::Result<()> {
+    for sample in read {
+        samples.push(sample?);
+    }
+    Ok(())
+}
+
+/// Whether there is no more to read. (hound tells a sample that ends in the middle as an error of its own words.)
+fn ends(error: &hound::Error) -> bool {
+    matches!(error, hound::Error::IoError(inner)
+        if inner.kind() == std::io::ErrorKind::UnexpectedEof || inner.to_string().contains("enough bytes"))
 }
 
 impl AudioSource for WavSource {
@@ -111,8 +176,8 @@ impl AudioSource for WavSource {
             return Ok(None);
         }
         let samples = self.read_mono(frames as usize)?;
-        self.left -= frames;
-        Ok(Some(AudioBlock { samples, dropped: 0 }))
+        self.left -= samples.len() as u64;
+        Ok(Some(AudioBlock { samples, dropped: 0 }).filter(|block| !block.samples.is_empty()))
     }
 
     fn truncation(&self) -> Option<&str> {
@@ -120,7 +185,7 @@ impl AudioSource for WavSource {
     }
 
     fn length(&self) -> Option<u64> {
-        Some(self.frames)
+        self.length_known.then_some(self.frames)
     }
 }
 
@@ -153,15 +218,20 @@ pub(super) fn format_tag(path: &Path) -> Result<Option<u16>> {
     let mut header = Vec::new();
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
     file.take(HEADER_LIMIT).read_to_end(&mut header).map_err(|error| Error::io(path, error))?;
+    Ok(tag_in(&header))
+}
+
+/// As [`format_tag`], of a header that has been read.
+pub(super) fn tag_in(header: &[u8]) -> Option<u16> {
     let mut at = 12;
     while let (Some(id), Some(size)) = (header.get(at..at + 4), header.get(at + 4..at + 8)) {
         if id == b"fmt " {
-            return Ok(header.get(at + 8..at + 10).map(|tag| u16::from_le_bytes([tag[0], tag[1]])));
+            return header.get(at + 8..at + 10).map(|tag| u16::from_le_bytes([tag[0], tag[1]]));
         }
         let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
         at += 8 + size + size % 2;
     }
-    Ok(None)
+    None
 }
 
 /// Where a WAV's audio lies.
@@ -172,6 +242,24 @@ struct DataChunk {
     declared: u32,
     /// Bytes of a frame.
     block_align: u16,
+}
+
+impl DataChunk {
+    /// Whether the declared length is one: 0 and the top of the range are what a program writes that cannot go back to
+    /// the header.
+    fn is_known(&self) -> bool {
+        self.declared != 0 && self.declared < 0x7fff_0000
+    }
+
+    /// The largest length in whole frames that a header can declare.
+    fn most(&self) -> u32 {
+        u32::MAX - u32::MAX % u32::from(self.block_align.max(1))
+    }
+
+    /// Writes a length into the header.
+    fn declare(&self, header: &mut [u8], length: u32) {
+        header[self.start - 4..self.start].copy_from_slice(&length.to_le_bytes());
+    }
 }
 
 /// Walks the chunks up to `data`; `None` when there is no whole `fmt ` before it.

@@ -4,11 +4,12 @@
 //! `offset` it is a part of the recording, `duration` long. A line with `kind` and no `text` is noise: trained on with
 //! zero labels, never scored. Other keys are ignored.
 
-use crate::audio::{self, AudioSource, Segment};
+use crate::audio::{self, AudioSource, Recording, Segment};
 use crate::error::{Error, Result};
 use crate::text::normalize;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One line of a manifest.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +136,33 @@ impl Manifest {
     }
 }
 
+/// The recordings that a manifest names, whether or not it has texts for them.
+///
+/// # Errors
+/// When the file cannot be read, or a line names no recording or no time.
+pub fn manifest_recordings(path: &Path) -> Result<Vec<Recording>> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let recording = |(index, line): (usize, &str)| {
+        let bad = |reason: String| Error::Manifest { path: path.to_path_buf(), line: index + 1, reason };
+        let line: Line =
+            serde_json::from_str(line).map_err(|error| bad(format!("not a JSON object of a manifest: {error}")))?;
+        let audio = line.audio.filter(|audio| !audio.as_os_str().is_empty());
+        let audio = folder.join(audio.ok_or_else(|| bad("`audio` is missing".to_string()))?);
+        let time = |what: &str, seconds: f64| {
+            let reason = format!("`{what}` = {seconds}: must be at least 0 s");
+            Duration::try_from_secs_f64(seconds).map_err(|_| bad(reason))
+        };
+        let Some(offset) = line.offset else {
+            return Ok(Recording::file(audio));
+        };
+        let duration = line.duration.map(|duration| time("duration", duration)).transpose()?;
+        Ok(Recording::part(audio, time("offset", offset)?, duration))
+    };
+    lines.map(recording).collect()
+}
+
 fn parse(line: &str, folder: &Path, number: usize) -> Result<Utterance, BadLine> {
     let nameless = |reason: String| BadLine { audio: None, reason, empty_text: false };
     let line: Line =
@@ -185,5 +213,31 @@ mod tests {
         assert!(manifest.rejected[4].contains("`offset` = -1: must be at least 0 s"), "{}", manifest.rejected[4]);
         std::fs::write(&path, "\n").expect("write");
         assert!(Manifest::read(&path).is_err());
+    }
+
+    #[test]
+    fn recordings_need_no_text() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("m.jsonl");
+        let lines = [
+            r#"{"audio": "a.wav"}"#,
+            "",
+            r#"{"audio": "/b.wav", "text": "go", "duration": 1.5}"#,
+            r#"{"audio": "a.wav", "offset": 2.5, "duration": 1}"#,
+        ];
+        std::fs::write(&path, lines.join("\n")).expect("write");
+        let a = folder.path().join("a.wav");
+        let part = Recording::part(a.clone(), Duration::from_millis(2500), Some(Duration::from_secs(1)));
+        let wanted = [Recording::file(a), Recording::file("/b.wav".into()), part];
+        assert_eq!(manifest_recordings(&path).expect("recordings"), wanted);
+        for (line, wanted) in [
+            ("nonsense", "m.jsonl:1: not a JSON object"),
+            (r#"{"text": "go"}"#, "`audio` is missing"),
+            (r#"{"audio": "a.wav", "offset": -1}"#, "`offset` = -1: must be at least 0 s"),
+        ] {
+            std::fs::write(&path, line).expect("write");
+            let message = manifest_recordings(&path).expect_err(line).to_string();
+            assert!(message.contains(wanted), "{message}");
+        }
     }
 }

@@ -13,6 +13,6 @@ mod write;
 pub use check::{CheckOptions, Finding, FindingKind, ManifestTotals, Report, SharedSentences, check, refuse_input};
 pub use fit::{OutputRate, cut_short};
 pub use import::{CorpusKind, Import, ImportOptions, Imported, import};
-pub use manifest::{BadLine, Manifest, ManifestLine, Utterance};
+pub use manifest::{BadLine, Manifest, ManifestLine, Utterance, manifest_recordings};
 pub use parallel::{all_cores, for_each_parallel};
 pub use write::{relative_path, write_manifest};

@@ -1,7 +1,7 @@
 //! Which files a run writes, decided before it begins.
 
 use super::Format;
-use crate::audio::Recording;
+use crate::audio::{Origin, Recording};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -68,8 +68,21 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
+/// The file's name, a part's with where it begins.
 fn file_name(recording: &Recording) -> OsString {
-    recording.path.file_name().unwrap_or_default().to_os_string()
+    match recording.origin {
+        Origin::File => recording.path.file_name().unwrap_or_default().to_os_string(),
+        Origin::Stdin(_) => "stdin".into(),
+        Origin::Part { offset, .. } => {
+            let mut name = recording.path.file_stem().unwrap_or_default().to_os_string();
+            name.push(format!("-{}ms", offset.as_millis()));
+            if let Some(ending) = recording.path.extension() {
+                name.push(".");
+                name.push(ending);
+            }
+            name
+        }
+    }
 }
 
 /// Next to the recording.
@@ -137,6 +150,7 @@ fn shorten_names(places: &mut [Place], formats: &[Format]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// A recording given in `/home/me`, by itself or in a folder.
     fn recording(path: &str, below: Option<&str>) -> Recording {
@@ -148,7 +162,7 @@ mod tests {
                 other => absolute.push(other),
             }
         }
-        Recording { path: path.into(), below: below.map(PathBuf::from), absolute }
+        Recording { path: path.into(), below: below.map(PathBuf::from), absolute, origin: Origin::File }
     }
 
     fn planned(recordings: &[Recording], output_dir: Option<&str>) -> Vec<String> {
@@ -199,6 +213,17 @@ mod tests {
         let of = |path: &str, folder: &str| recording(path, Some(folder));
         let discs = [of("disc1/t/a.wav", "disc1"), of("disc2/t/a.wav", "disc2"), of("disc2/b.wav", "disc2")];
         assert_eq!(planned(&discs, Some("o")), ["o/disc1/t/a.txt", "o/disc2/t/a.txt", "o/disc2/b.txt"]);
+    }
+
+    #[test]
+    fn parts_and_standard_input_have_names_of_their_own() {
+        let part = |ms| Recording {
+            origin: Origin::Part { offset: Duration::from_millis(ms), duration: None },
+            ..recording("x/a.wav", None)
+        };
+        let all = [part(0), part(12_345), Recording::stdin(None), recording("x/a.wav", None)];
+        assert_eq!(planned(&all, Some("o")), ["o/a-0ms.txt", "o/a-12345ms.txt", "o/stdin.txt", "o/a.txt"]);
+        assert_eq!(planned(&all, None), ["x/a-0ms.txt", "x/a-12345ms.txt", "stdin.txt", "x/a.txt"]);
     }
 
     #[test]

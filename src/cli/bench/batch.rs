@@ -2,7 +2,7 @@
 
 use crate::audio::find_recordings;
 use crate::cli::args::{DeviceArgs, ModelArgs, RecognizeArgs};
-use crate::pipeline::{BatchSummary, transcribe_files, transcribe_stacked};
+use crate::pipeline::{BatchControl, BatchOptions, BatchSummary, transcribe_recordings};
 use crate::{Direction, Error};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -29,6 +29,12 @@ pub(super) struct BatchArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,4,16",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_streams: Vec<u16>,
+    /// Recordings in work at the same time [default: twice the streams]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    jobs: Option<u16>,
+    /// Cut recordings of more than 40 s where they are quiet, and work on their parts at the same time
+    #[arg(long)]
+    split_long: bool,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -54,8 +60,7 @@ struct Measured {
 pub(super) fn run(args: BatchArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let recognizer = args.recognize.load(&args.model, device, 0)?;
-    let paths: Vec<PathBuf> =
-        find_recordings(&args.files, args.recursive).into_iter().map(|recording| recording.path).collect();
+    let recordings = find_recordings(&args.files, args.recursive);
     if !args.json {
         println!(
             "{:>8} {:>10} {:>10} {:>8} {:>11} {:>9}",
@@ -70,21 +75,20 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         forget_peak();
         let (cpu, start) = (cpu_time(), Instant::now());
         let mut audio = Duration::ZERO;
-        let mut count = |result: crate::Result<crate::pipeline::FileTranscript>| match result {
-            Ok(file) => audio += file.transcript.duration,
-            Err(error) => tracing::error!("{error}"),
+        let count = |_, result: crate::Result<crate::pipeline::FileTranscript>| {
+            match result {
+                Ok(file) => audio += file.transcript.duration,
+                Err(error) => tracing::error!("{error}"),
+            }
+            Ok::<(), Error>(())
         };
-        let summary = if streams == 1 {
-            transcribe_files(&recognizer, &paths, None, |_, result| {
-                count(result);
-                Ok::<(), Error>(())
-            })
-        } else {
-            transcribe_stacked(&recognizer, &paths, usize::from(streams), |_, result| {
-                count(result);
-                Ok::<(), Error>(())
-            })
+        let options = BatchOptions {
+            streams: usize::from(streams),
+            jobs: args.jobs.map(usize::from),
+            chunk_ms: None,
+            split_long: args.split_long,
         };
+        let summary = transcribe_recordings(&recognizer, &recordings, &options, &BatchControl::default(), count);
         let summary = summary.context("transcription")?;
         let cpu = cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before));
         failed |= summary.failed > 0;
