@@ -11,6 +11,7 @@ use crate::metrics::Calibration;
 use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const CONFIG_FILE: &str = "model.json";
 const TOKENS_FILE: &str = "tokens.txt";
@@ -116,6 +117,11 @@ impl ModelConfig {
         };
         let FrontEndConfig { frame_length_ms, frame_shift_ms, .. } = self.front_end;
         Some(frames as f64 * frame_shift_ms + frame_length_ms - frame_shift_ms)
+    }
+
+    /// The time that an output frame stands for.
+    pub fn output_frame(&self) -> Duration {
+        Duration::from_secs_f64(self.front_end.frame_shift_ms * 1e-3 * self.encoder.stacking as f64)
     }
 
     /// The directions that the weights were trained for, smallest latency first.

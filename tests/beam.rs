@@ -7,6 +7,7 @@ use eddy::text::TokenTable;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Two words and a longer one, with a bigram; scores are log10.
 const ARPA: &str = "\\data\\\nngram 1=6\nngram 2=3\n\n\\1-grams:\n-1.2\t<unk>\n-99\t<s>\t-0.3\n-0.7\t</s>\n-0.4\ta\t-0.2\n\
@@ -25,13 +26,15 @@ fn letters() -> TokenTable {
     tokens(&["▁", "a", "b"])
 }
 
+const FRAME: Duration = Duration::from_millis(30);
+
 /// Nothing is pruned.
 fn unlimited() -> BeamConfig {
     BeamConfig { beam: 10_000, score_margin: 1000.0, token_margin: 1000.0, top_tokens: 1000, ..Default::default() }
 }
 
 fn decoder(table: &TokenTable, lm: Option<Arc<NgramLm>>, config: BeamConfig, hot: &[(&str, f32)]) -> BeamDecoder {
-    let search = Arc::new(BeamSearch::new(table, lm, config).expect("search"));
+    let search = Arc::new(BeamSearch::new(table, lm, config, FRAME).expect("search"));
     let hot: Vec<_> = hot.iter().map(|&(phrase, boost)| HotWord { phrase: phrase.into(), boost }).collect();
     let hot = search.hot_words(&hot).expect("hot words");
     BeamDecoder::new(search, hot)
@@ -289,13 +292,13 @@ fn dropping_what_is_outdone_finds_no_worse_text() {
     let table = letters();
     for seed in 0..12 {
         let frames = noise(300, table.len(), 9.0, 300 + seed);
-        let score = |settle_frames: u64| {
-            let config = BeamConfig { settle_frames, beam: 100, ..Default::default() };
+        let score = |settle_ms: u32| {
+            let config = BeamConfig { settle_ms, beam: 100, ..Default::default() };
             let mut decoder = decoder(&table, Some(lm()), config, &[("bab", 2.0)]);
             decoder.push(&frames).expect("push");
             decoder.best(1)[0].log_prob
         };
-        let (kept, dropped) = (score(1_000_000), score(33));
+        let (kept, dropped) = (score(10_000_000), score(990));
         assert!(dropped > kept - 1e-3, "seed {seed}: {dropped} for {kept}");
     }
 }

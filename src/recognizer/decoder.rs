@@ -6,7 +6,6 @@ use crate::ctc::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot, Decoder, Gre
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
 use crate::model_dir::ModelDir;
-use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -57,11 +56,11 @@ impl Search {
             Some(settings) => settings,
             None => model.beam_config()?.unwrap_or_default(),
         };
-        Self::beam(&model.tokens, lm, settings, &options.hot_words)
+        Self::beam(model, lm, settings, &options.hot_words)
     }
 
-    fn beam(tokens: &TokenTable, lm: Option<Arc<NgramLm>>, config: BeamConfig, hot: &[HotWord]) -> Result<Self> {
-        let search = Arc::new(BeamSearch::new(tokens, lm, config)?);
+    fn beam(model: &ModelDir, lm: Option<Arc<NgramLm>>, config: BeamConfig, hot: &[HotWord]) -> Result<Self> {
+        let search = Arc::new(BeamSearch::new(&model.tokens, lm, config, model.config.output_frame())?);
         let hot = search.hot_words(hot)?;
         Ok(Search::Beam { search, hot })
     }

@@ -21,9 +21,9 @@ pub struct BeamConfig {
     pub top_tokens: usize,
     /// Taken off for each letter of a word that is neither in the vocabulary nor hot, `0.0..=100.0`.
     pub unknown_penalty: f32,
-    /// Once the best prefix has been done with a token for so many frames, a prefix without it is dropped where
-    /// another outdoes it whatever comes, `1..=1000000`.
-    pub settle_frames: u64,
+    /// Once the best prefix has been done with a token for so long, a prefix without it is dropped where another outdoes
+    /// it whatever comes; in ms, `1..=10000000`.
+    pub settle_ms: u32,
 }
 
 impl Default for BeamConfig {
@@ -36,8 +36,7 @@ impl Default for BeamConfig {
             token_margin: 10.0,
             top_tokens: 40,
             unknown_penalty: 0.5,
-            // A second, at 30 ms a frame.
-            settle_frames: 33,
+            settle_ms: 1000,
         }
     }
 }
@@ -54,8 +53,8 @@ impl BeamConfig {
                 return Err(Error::invalid(what, value, format!("1..={most}")));
             }
         }
-        if !(1..=1_000_000).contains(&self.settle_frames) {
-            return Err(Error::invalid("settle_frames", self.settle_frames, "1..=1000000"));
+        if !(1..=10_000_000).contains(&self.settle_ms) {
+            return Err(Error::invalid("settle_ms", self.settle_ms, "1..=10000000"));
         }
         let weights = [
             ("alpha", self.alpha, 0.0, 10.0),

@@ -13,6 +13,7 @@ use crate::lm::{LmState, NgramLm};
 use crate::text::TokenTable;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The least that a language model's score of `<unk>` counts: a model without `<unk>` must not forbid hot words.
 const UNKNOWN_FLOOR: f32 = -20.0;
@@ -46,19 +47,21 @@ pub struct BeamSearch {
     pub(super) config: BeamConfig,
     pub(super) spelling: Spelling,
     language: Option<Arc<LanguageModel>>,
+    /// Time of an output frame.
+    frame: Duration,
 }
 
 impl BeamSearch {
     /// `lm`'s words are spelled by `tokens`; those that cannot be are left out. Without `lm` it is the pure prefix
-    /// search.
+    /// search. `frame` is the time that an output frame stands for.
     ///
     /// # Errors
     /// When `config` has a value out of range.
-    pub fn new(tokens: &TokenTable, lm: Option<Arc<NgramLm>>, config: BeamConfig) -> Result<Self> {
+    pub fn new(tokens: &TokenTable, lm: Option<Arc<NgramLm>>, config: BeamConfig, frame: Duration) -> Result<Self> {
         config.validate()?;
         let spelling = Spelling::new(tokens);
         let language = lm.map(|lm| Arc::new(LanguageModel::new(lm, &spelling)));
-        Ok(BeamSearch { config, spelling, language })
+        Ok(BeamSearch { config, spelling, language, frame })
     }
 
     /// The same search with other settings; tokens and language model are shared.
@@ -67,7 +70,14 @@ impl BeamSearch {
     /// When `config` has a value out of range.
     pub fn with_config(&self, config: BeamConfig) -> Result<Self> {
         config.validate()?;
-        Ok(BeamSearch { config, spelling: self.spelling.clone(), language: self.language.clone() })
+        let (spelling, language) = (self.spelling.clone(), self.language.clone());
+        Ok(BeamSearch { config, spelling, language, frame: self.frame })
+    }
+
+    /// Frames after which a token that the best prefix is done with counts as settled.
+    pub(super) fn settle_frames(&self) -> u64 {
+        let settle = f64::from(self.config.settle_ms) * 1e-3;
+        (settle / self.frame.as_secs_f64().max(1e-3)).ceil() as u64
     }
 
     /// The settings.
@@ -138,6 +148,11 @@ pub(super) struct Scorer<'a> {
 impl<'a> Scorer<'a> {
     pub fn new(search: &'a BeamSearch, hot: &'a HotWords) -> Self {
         Scorer { search, hot }
+    }
+
+    /// See [`BeamSearch::settle_frames`].
+    pub fn settle_frames(&self) -> u64 {
+        self.search.settle_frames()
     }
 
     pub fn config(&self) -> &'a BeamConfig {
