@@ -4,7 +4,7 @@
 //! The extra (Nc + Nr) / Nc work counts as work. Run: `cargo bench --bench network`; `EDDY_THREADS=1` sets the threads.
 
 use eddy::nn::{Encoder, Mode, ctc_loss};
-use eddy::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid};
+use eddy::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, Head};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
@@ -106,6 +106,7 @@ fn main() {
         hidden: 256,
         direction: DirectionConfig::LatencyControlled(grids.to_vec()),
         vocabulary: 30,
+        head: Head::Ctc,
     };
     let x = Tensor::randn([BATCH, FRAMES, 40], (Kind::Float, Device::Cpu));
     let mut contenders = vec![plain(&config, &x)];

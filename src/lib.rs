@@ -48,7 +48,7 @@ pub mod train;
 mod transcript;
 
 pub use error::{Error, Result};
-pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, ModelConfig, ModelDir};
+pub use model_dir::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, Head, ModelConfig, ModelDir};
 #[cfg(feature = "torch")]
 pub use recognizer::{BeamOptions, DecoderConfig, Recognizer, RecognizerConfig, Session};
 pub use stage::{Frames, Stage, check_cut_invariance};

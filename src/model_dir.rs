@@ -66,6 +66,24 @@ pub enum Direction {
     Full,
 }
 
+/// What the output layer makes of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Head {
+    /// Tokens with times: CTC, an output a step.
+    #[default]
+    Ctc,
+    /// One of several classes for the whole recording, from the last layer's final state. Token 0 is no class: a
+    /// recording without a word.
+    Classify,
+}
+
+impl Head {
+    fn is_default(&self) -> bool {
+        *self == Head::default()
+    }
+}
+
 /// The shape of the network: what the weights depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,8 +100,11 @@ pub struct EncoderConfig {
     pub hidden: usize,
     /// Which way the layers run.
     pub direction: DirectionConfig,
-    /// Tokens, blank included (V).
+    /// Tokens, blank included (V); classes, with token 0 for none of them.
     pub vocabulary: usize,
+    /// What the outputs are.
+    #[serde(default, skip_serializing_if = "Head::is_default")]
+    pub head: Head,
 }
 
 /// `model.json`.
@@ -198,6 +219,9 @@ impl EncoderConfig {
         let DirectionConfig::LatencyControlled(grids) = &self.direction else {
             return Ok(());
         };
+        if self.head == Head::Classify {
+            return Err(Error::invalid("direction", "latency_controlled", "forward or full, with the head classify"));
+        }
         if grids.is_empty() {
             return Err(Error::invalid("direction", "no grid", "at least one chunk and look_ahead"));
         }
@@ -404,6 +428,7 @@ mod tests {
             hidden: 8,
             direction,
             vocabulary: 4,
+            head: Head::Ctc,
         };
         ModelConfig { format: 1, name: "test".into(), front_end: FrontEndConfig::default(), encoder }
     }

@@ -32,7 +32,7 @@ fn used_modules(source: &str) -> Vec<String> {
             used.push(match name.as_str() {
                 "Error" | "Result" => "error".to_string(),
                 "Frames" | "Stage" => "stage".to_string(),
-                "ModelDir" | "ModelConfig" | "Direction" | "EncoderConfig" => "model_dir".to_string(),
+                "ModelDir" | "ModelConfig" | "Head" | "Direction" | "EncoderConfig" => "model_dir".to_string(),
                 "Recognizer" | "RecognizerConfig" | "Session" => "recognizer".to_string(),
                 "Alternative" | "Event" | "Segment" | "Transcript" | "Word" => "transcript".to_string(),
                 _ => name,

@@ -3,7 +3,7 @@
 #![cfg(feature = "torch")]
 
 use eddy::nn::{BlockLen, Encoder, Mode, ctc_loss, min_input_len, weights};
-use eddy::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid};
+use eddy::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, Head};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -45,6 +45,7 @@ fn values_and_gradients_equal_numpy() {
             hidden: size(&shape["hidden"]),
             direction: direction_config,
             vocabulary: size(&shape["vocabulary"]),
+            head: Head::Ctc,
         };
         let encoder = Encoder::new(&config, 1, Kind::Double, Device::Cpu).expect("encoder");
         let tensor = |v: &Value| {
@@ -75,7 +76,7 @@ fn values_and_gradients_equal_numpy() {
 }
 
 fn small(cell: CellKind, direction: DirectionConfig) -> EncoderConfig {
-    EncoderConfig { input_dim: 3, stacking: 2, cell, layers: 2, hidden: 5, direction, vocabulary: 4 }
+    EncoderConfig { input_dim: 3, stacking: 2, cell, layers: 2, hidden: 5, direction, vocabulary: 4, head: Head::Ctc }
 }
 
 /// The plain loop over blocks that a session runs.

@@ -317,3 +317,59 @@ fn dropped_layers_start_anew_with_the_recipes_own_tokens() {
     let error = corpus.trainer(&impossible, "third", Start::Fresh).err().expect("refused").to_string();
     assert!(error.contains("train.freeze_layers = 2: must be at most 3"), "{error}");
 }
+
+/// Single words of several lengths as classes; noise is the class without a name.
+#[test]
+fn a_classifier_learns_its_classes() {
+    let corpus = Corpus::new();
+    let lines: Vec<String> = (0..12)
+        .map(|index| {
+            let (word, _) = WORDS[index % 3];
+            let path = corpus.path(&format!("class{index}.wav"));
+            write_tones(&path, word);
+            let mut samples = audio::read_all(audio::open(&path).expect("opened").as_mut()).expect("samples");
+            samples.resize(samples.len() + 200 * (index % 4), 0.0);
+            let mut writer = WavWriter::create(&path, RATE).expect("writer");
+            writer.write(&samples).expect("samples");
+            writer.finish().expect("file");
+            format!(r#"{{"audio": "class{index}.wav", "text": "{word}"}}"#)
+        })
+        .collect();
+    corpus.write("train.jsonl", &lines.join("\n"));
+    for direction in ["forward", "full"] {
+        let grids = "{ latency_controlled = [{ chunk = 8, look_ahead = 4 }, { chunk = 16, look_ahead = 8 }] }";
+        let recipe = corpus.recipe(40, "");
+        let recipe = recipe.replace(grids, &format!("\"{direction}\"\nhead = \"classify\""));
+        let recipe =
+            recipe.replace("{ words = 1 }", "\"classes\"").replace("join_probability = 0.2", "join_probability = 0");
+        corpus.write("recipe.toml", &recipe);
+        let run = corpus.path(direction);
+        let config = TrainConfig::load(&corpus.path("recipe.toml")).expect("recipe");
+        let mut trainer = Trainer::new(config, &recipe, &run, Start::Fresh, Device::Cpu).expect("trainer");
+        trainer.run(&AtomicBool::new(false)).expect("trained");
+        let model = corpus.path(&format!("{direction}-model"));
+        export(&run, Choice::Last, Kind::Float, &model).expect("exported");
+        let model = ModelDir::open(&model).expect("model");
+        let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
+        let utterances = Manifest::read(&corpus.path("train.jsonl")).expect("manifest").utterances;
+        let evaluation = evaluate(&recognizer, &utterances, &|one| one.open(), &mut |_| {});
+        assert_eq!((evaluation.utterances, evaluation.words.errors()), (12, 0), "{direction}");
+        let mut noise = audio::open(&corpus.path("noise.wav")).expect("opened");
+        let classes = recognizer.classify(noise.as_mut()).expect("classes");
+        assert_eq!((classes.best(), classes.classes.len()), ("", 4), "{direction}");
+        let sum: f32 = classes.classes.iter().map(|(_, probability)| probability).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        assert!(recognizer.session().is_err(), "there is no stream of classes");
+    }
+    for (from, to, wanted) in [
+        ("\"classes\"", "\"characters\"", "model.tokens"),
+        ("join_probability = 0", "join_probability = 0.1", "join_probability"),
+        ("\"full\"", "{ latency_controlled = [{ chunk = 8, look_ahead = 4 }] }", "direction"),
+    ] {
+        let recipe = std::fs::read_to_string(corpus.path("recipe.toml")).expect("recipe").replace(from, to);
+        corpus.write("bad.toml", &recipe);
+        let outcome = TrainConfig::load(&corpus.path("bad.toml"))
+            .and_then(|config| Trainer::new(config, &recipe, &corpus.path("bad"), Start::Fresh, Device::Cpu).map(drop));
+        assert!(outcome.expect_err(wanted).to_string().contains(wanted), "{wanted}");
+    }
+}

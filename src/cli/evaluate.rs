@@ -1,9 +1,9 @@
 //! `eddy evaluate`: error rates of a model on manifests.
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
-use crate::Recognizer;
-use crate::metrics::ErrorCounts;
+use crate::metrics::{Confusion, ErrorCounts};
 use crate::train::{Evaluation, Manifest, Scored, Utterance, evaluate};
+use crate::{Head, Recognizer};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -50,13 +50,23 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
             "manifest", "utts", "words", "WER %", "CER %", "S", "D", "I", "RTF", "ECE %"
         );
     }
+    let classifies = recognizer.model().encoder.head == Head::Classify;
     for manifest in &manifests {
-        let (evaluation, bad) = one(&recognizer, manifest, details.as_mut())?;
+        let mut confusion = classifies.then(Confusion::default);
+        let (evaluation, bad) = one(&recognizer, manifest, details.as_mut(), confusion.as_mut())?;
         failed |= bad;
         if args.json {
-            println!("{}", as_json(&manifest.path, &evaluation))
+            let mut object = as_json(&manifest.path, &evaluation);
+            if let Some(confusion) = &confusion {
+                object["accuracy"] = json!(confusion.accuracy());
+                object["confusion"] = confusion.as_json();
+            }
+            println!("{object}");
         } else {
-            println!("{}", as_row(&manifest.path, &evaluation))
+            println!("{}", as_row(&manifest.path, &evaluation));
+            if let Some(confusion) = &confusion {
+                print!("{}", confusion.as_table());
+            }
         }
     }
     if let Some(details) = details {
@@ -66,7 +76,12 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
 }
 
 /// Errors of one manifest, and whether anything in it could not be used.
-fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut Details>) -> Result<(Evaluation, bool)> {
+fn one(
+    recognizer: &Recognizer,
+    manifest: &Manifest,
+    mut details: Option<&mut Details>,
+    mut confusion: Option<&mut Confusion>,
+) -> Result<(Evaluation, bool)> {
     for line in &manifest.rejected {
         tracing::error!("{line}");
     }
@@ -74,6 +89,9 @@ fn one(recognizer: &Recognizer, manifest: &Manifest, mut details: Option<&mut De
     let evaluation = evaluate(recognizer, &manifest.utterances, &Utterance::open, &mut |scored| {
         if let Err(reason) = &scored.hypothesis {
             tracing::error!("{reason} (counted as all deleted)");
+        }
+        if let Some(confusion) = confusion.as_deref_mut() {
+            confusion.add(scored.reference, scored.hypothesis.as_deref().unwrap_or_default());
         }
         if let Some(details) = details.as_deref_mut().filter(|_| written.is_ok()) {
             written = details.write(&manifest.path, scored);

@@ -17,6 +17,8 @@ mod adapt;
 #[cfg(feature = "torch")]
 mod bench;
 #[cfg(feature = "torch")]
+mod classify;
+#[cfg(feature = "torch")]
 mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
@@ -47,6 +49,9 @@ enum Command {
     /// Recordings in, text out
     #[cfg(feature = "torch")]
     Transcribe(transcribe::TranscribeArgs),
+    /// Recordings in, one of several classes out
+    #[cfg(feature = "torch")]
+    Classify(classify::ClassifyArgs),
     /// Speech in, text out while it is spoken: microphone or recording
     #[cfg(feature = "torch")]
     Listen(Box<listen::ListenArgs>),
@@ -93,6 +98,8 @@ pub fn run() -> anyhow::Result<u8> {
     match cli.command {
         #[cfg(feature = "torch")]
         Command::Transcribe(args) => transcribe::run(args),
+        #[cfg(feature = "torch")]
+        Command::Classify(args) => classify::run(args),
         #[cfg(feature = "torch")]
         Command::Listen(args) => listen::run(*args),
         #[cfg(feature = "mic")]

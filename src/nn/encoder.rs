@@ -188,6 +188,34 @@ impl Encoder {
     /// # Errors
     /// When the lengths do not fit the input, or the direction the model.
     pub fn forward(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<(Tensor, Vec<i64>)> {
+        let (y, steps) = self.hidden(x, lengths, direction, mode)?;
+        Ok((self.project(&y, mode), steps))
+    }
+
+    /// One of the classes for each whole utterance, from the top layer's final state: what its forward cell ends with, and
+    /// its backward cell, which ends at the first step.
+    ///
+    /// Shapes: `x [B, T, D]`, `lengths [B]` in input frames, at least 1 `-> [B, V]` log-probs.
+    ///
+    /// # Errors
+    /// When the lengths do not fit the input, or the direction the model or a class.
+    pub fn classify(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<Tensor> {
+        if lengths.contains(&0) || matches!(direction, Direction::LatencyControlled(_)) {
+            return Err(Error::Shape(format!("a class needs whole utterances of at least one frame ({direction:?})")));
+        }
+        let (y, steps) = self.hidden(x, lengths, direction, mode)?;
+        let hidden = self.config.hidden as i64;
+        let last: Vec<i64> = steps.iter().map(|step| step - 1).collect();
+        let last = Tensor::from_slice(&last).to_device(y.device()).view([1, -1, 1]).expand([1, -1, hidden], false);
+        let mut state = y.narrow(2, 0, hidden).gather(0, &last, false);
+        if direction == Direction::Full {
+            state = Tensor::cat(&[state, y.narrow(0, 0, 1).narrow(2, hidden, hidden)], 2);
+        }
+        Ok(self.project(&state, mode).squeeze_dim(0))
+    }
+
+    /// The top layer's outputs `[T', B, H or 2 H]` and each row's number of valid steps.
+    fn hidden(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<(Tensor, Vec<i64>)> {
         self.check_input(x, lengths.len(), direction)?;
         let frames = x.size()[1];
         if let Some(length) = lengths.iter().find(|&&length| length < 0 || length > frames) {
@@ -197,7 +225,7 @@ impl Encoder {
         let steps: Vec<i64> = lengths.iter().map(|&length| ceil_div(length, stacking)).collect();
         let total = steps.iter().copied().max().unwrap_or(0);
         if total == 0 {
-            let empty = Tensor::zeros([0, lengths.len() as i64, self.config.vocabulary as i64], self.options);
+            let empty = Tensor::zeros([0, lengths.len() as i64, self.output_weight.size()[1]], self.options);
             return Ok((empty, steps));
         }
         let (main, right) = match direction {
@@ -217,8 +245,7 @@ impl Encoder {
         let z = cut.reshape([main + right, blocks * layout.batch, width]);
         let (y, _) = self.run_blocks(&z, &layout, None, mode)?;
         let y = y.view([main, blocks, layout.batch, -1]).transpose(0, 1);
-        let y = y.reshape([blocks * main, layout.batch, -1]).narrow(0, 0, total);
-        Ok((self.project(&y, mode), steps))
+        Ok((y.reshape([blocks * main, layout.batch, -1]).narrow(0, 0, total), steps))
     }
 
     /// Many sessions, one batch: the rows of all `states`, one after another. Inverse: [`Encoder::split_states`].

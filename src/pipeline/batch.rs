@@ -5,7 +5,6 @@
 use super::stacked::transcribe_stacked;
 use crate::audio::{AudioBlock, AudioSource, Recording};
 use crate::error::{Error, Result};
-use crate::model_dir::Direction;
 use crate::recognizer::{Recognizer, Transcript};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -159,7 +158,7 @@ pub fn transcribe_recordings<E: From<Error>>(
     control: &BatchControl,
     mut on_result: impl FnMut(usize, Result<FileTranscript>) -> Result<(), E>,
 ) -> Result<BatchSummary, E> {
-    let whole_only = recognizer.direction() == Direction::Full;
+    let whole_only = recognizer.needs_whole_recordings();
     if options.split_long && whole_only {
         return Err(
             Error::invalid("split_long", true, "false with a model that needs each recording as a whole").into()

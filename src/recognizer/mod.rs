@@ -3,6 +3,7 @@
 //! Layer 6. Batch, live, evaluation and the dev error rate of a training all come through here.
 
 mod blocks;
+mod classify;
 mod decoder;
 mod endpoint;
 mod segmenter;
@@ -12,6 +13,7 @@ mod stacked;
 mod words;
 
 pub use crate::transcript::{Alternative, Event, Segment, Transcript, Word};
+pub use classify::Classification;
 pub use decoder::{BeamOptions, DecoderConfig};
 pub use endpoint::{EndpointConfig, EndpointRule, Endpointer};
 pub use session::Session;
@@ -19,7 +21,7 @@ pub use session::Session;
 use crate::ctc::HotWord;
 use crate::error::{Error, Result};
 use crate::frontend::{FrontEnd, FrontEndConfig};
-use crate::model_dir::{Direction, ModelConfig, ModelDir};
+use crate::model_dir::{Direction, Head, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
 use crate::text::TokenTable;
@@ -90,6 +92,11 @@ impl Recognizer {
         self.segmenter.output_frame()
     }
 
+    /// Whether recordings are heard as a whole, not in blocks.
+    pub fn needs_whole_recordings(&self) -> bool {
+        self.direction == Direction::Full || self.model.config.encoder.head == Head::Classify
+    }
+
     /// The direction that sessions run in.
     pub fn direction(&self) -> Direction {
         self.direction
@@ -120,6 +127,9 @@ impl Recognizer {
     }
 
     fn session_of(&self, text: SegmenterState) -> Result<Session> {
+        if self.model.config.encoder.head == Head::Classify {
+            return Err(Error::model(&self.model.path, "gives classes of whole recordings: use `eddy classify`"));
+        }
         let state = tch::no_grad(|| self.encoder.initial_state(1));
         Ok(Session { pending: Frames::new(self.model.config.encoder.input_dim), state, text })
     }

@@ -6,6 +6,7 @@ use super::{Event, Recognizer, Session, Transcript};
 use crate::audio::AudioSource;
 use crate::error::Result;
 use crate::frontend::FrontEnd;
+use crate::model_dir::Head;
 use crate::stage::{Frames, Stage};
 use std::time::Duration;
 use tch::Tensor;
@@ -36,6 +37,9 @@ impl Recognizer {
         chunk_ms: Option<u32>,
         observe: &mut dyn FnMut(&Tensor),
     ) -> Result<Transcript> {
+        if self.model().encoder.head == Head::Classify {
+            return self.class_as_transcript(source);
+        }
         let rate = source.sample_rate();
         let mut stream = Stream { front_end: self.front_end(rate)?, session: self.session()?, frames: Frames::new(0) };
         stream.frames.dim = stream.front_end.dim();

@@ -95,6 +95,19 @@ impl TokenTable {
         Self::new([BLANK_TOKEN.to_string()].into_iter().chain(begins).chain(inside).collect())
     }
 
+    /// Every text as one token, sorted: the classes of a classifier.
+    ///
+    /// # Errors
+    /// Names a text that is not one word.
+    pub fn classes<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let classes: BTreeSet<&str> = texts.into_iter().collect();
+        if let Some(text) = classes.iter().find(|text| text.contains(char::is_whitespace)) {
+            return Err(Error::invalid("class", format!("{text:?}"), "one word"));
+        }
+        let tokens = classes.iter().map(|class| format!("{MARK}{class}"));
+        Self::new([BLANK_TOKEN.to_string()].into_iter().chain(tokens).collect())
+    }
+
     /// Word pieces: every character at a word's begin and inside, and the pieces that byte-pair encoding joins first
     /// (Sennrich et al. 2016, arXiv 1508.07909), `size` tokens with the blank; of equally frequent pairs the
     /// alphabetically first. Fewer when every word is one piece already.

@@ -6,7 +6,7 @@ use super::recipe::{
     AugmentRecipe, DataRecipe, ModelRecipe, OptimizerRecipe, TokenRecipe, TrainConfig, TrainSet, corpus_folder,
 };
 use crate::error::{Error, Result};
-use crate::model_dir::ModelDir;
+use crate::model_dir::{Head, ModelDir};
 use std::path::{Path, PathBuf};
 
 /// What is asked of an adaptation.
@@ -46,7 +46,11 @@ impl Adaptation {
                 stacking: encoder.stacking,
                 direction: encoder.direction.clone(),
                 // The model's own table is used, see `Start::Init`.
-                tokens: TokenRecipe::Characters,
+                tokens: match encoder.head {
+                    Head::Ctc => TokenRecipe::Characters,
+                    Head::Classify => TokenRecipe::Classes,
+                },
+                head: encoder.head,
             },
             front_end: model.config.front_end.clone(),
             data: DataRecipe {

@@ -156,6 +156,7 @@ fn make_tokens(config: &TrainConfig, train: &[Listed]) -> Result<TokenTable> {
         TokenRecipe::Characters => TokenTable::characters(texts),
         TokenRecipe::Words(min_count) => TokenTable::words(texts, min_count),
         TokenRecipe::Pieces(size) => TokenTable::pieces(texts, size),
+        TokenRecipe::Classes => TokenTable::classes(texts),
     }
 }
 

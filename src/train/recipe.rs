@@ -5,7 +5,7 @@
 use super::augment::NoiseKind;
 use crate::error::{Error, Result};
 use crate::frontend::FrontEndConfig;
-use crate::model_dir::{CellKind, DirectionConfig};
+use crate::model_dir::{CellKind, DirectionConfig, Head};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,9 @@ pub struct ModelRecipe {
     pub direction: DirectionConfig,
     /// What is recognised.
     pub tokens: TokenRecipe,
+    /// What the outputs are.
+    #[serde(default)]
+    pub head: Head,
 }
 
 /// How the token table is made from the training texts.
@@ -62,6 +65,8 @@ pub enum TokenRecipe {
     Words(usize),
     /// Word pieces by byte-pair encoding, so many tokens.
     Pieces(usize),
+    /// Every text, one word each, as a class: for the head `classify`.
+    Classes,
 }
 
 /// Manifests, relative to the corpus folder.
@@ -289,6 +294,18 @@ impl TrainConfig {
         Ok(config)
     }
 
+    /// A class is of a whole recording: nothing joined, nothing but classes.
+    fn validate_head(&self) -> Result<()> {
+        let classify = self.model.head == Head::Classify;
+        if classify != (self.model.tokens == TokenRecipe::Classes) {
+            return Err(Error::invalid("model.tokens", "classes", "with the head classify, and only there"));
+        }
+        if classify && self.augment.join_probability > 0.0 {
+            return Err(Error::invalid("augment.join_probability", self.augment.join_probability, "0 for classes"));
+        }
+        Ok(())
+    }
+
     /// Checks every field that the network's own check does not see.
     ///
     /// # Errors
@@ -305,6 +322,7 @@ impl TrainConfig {
             return Err(Error::invalid(what, set.weight(), "0..=1000"));
         }
         self.front_end.validate()?;
+        self.validate_head()?;
         let (train, augment) = (&self.train, &self.augment);
         for (what, value, low, high) in [
             ("train.epochs", train.epochs as f64, 1.0, 1e6),

@@ -7,7 +7,7 @@
 use super::batch::Batch;
 use super::recipe::Precision;
 use crate::error::{Error, Result};
-use crate::model_dir::Direction;
+use crate::model_dir::{Direction, Head};
 use crate::nn::{Encoder, Mode, ctc_loss};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
@@ -117,20 +117,37 @@ fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result
     let (kind, device) = encoder.options();
     let x = Tensor::from_slice(&batch.features).view(batch.shape).to_device(device);
     let mode = Mode::Train { dropout: settings.dropout, seed: settings.seed };
-    let (log_probs, lengths) = match settings.precision {
-        Precision::Float32 => encoder.forward(&x.to_kind(kind), &batch.lengths, settings.direction, mode)?,
+    let losses = match settings.precision {
+        Precision::Float32 => losses(encoder, &x.to_kind(kind), batch, settings.direction, mode)?,
         Precision::Bfloat16 => {
             let cast = encoder.cast(Kind::BFloat16);
-            cast.forward(&x.to_kind(Kind::BFloat16), &batch.lengths, settings.direction, mode)?
+            losses(&cast, &x.to_kind(Kind::BFloat16), batch, settings.direction, mode)?
         }
     };
-    let loss = ctc_loss(&log_probs, &lengths, &batch.labels)?.sum(Kind::Double) / settings.divisor;
+    let loss = losses.sum(Kind::Double) / settings.divisor;
     loss.backward();
     let gradients = parameters.iter().map(|(_, parameter)| {
         let gradient = parameter.grad();
         if gradient.defined() { gradient } else { parameter.zeros_like().detach() }
     });
     Ok(StepGradient { loss: loss.double_value(&[]), gradients: gradients.collect() })
+}
+
+/// Each row's loss: CTC, or the cross-entropy of its class.
+fn losses(encoder: &Encoder, x: &Tensor, batch: &Batch, direction: Direction, mode: Mode) -> Result<Tensor> {
+    match encoder.config().head {
+        Head::Ctc => {
+            let (log_probs, lengths) = encoder.forward(x, &batch.lengths, direction, mode)?;
+            ctc_loss(&log_probs, &lengths, &batch.labels)
+        }
+        Head::Classify => {
+            let log_probs = encoder.classify(x, &batch.lengths, direction, mode)?;
+            // No word at all is class 0.
+            let classes: Vec<i64> = batch.labels.iter().map(|labels| labels.first().copied().unwrap_or(0)).collect();
+            let classes = Tensor::from_slice(&classes).to_device(log_probs.device());
+            Ok(-log_probs.gather(1, &classes.unsqueeze(1), false).squeeze_dim(1))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +172,7 @@ mod tests {
             hidden: 5,
             direction: DirectionConfig::LatencyControlled(vec![GRID]),
             vocabulary: 4,
+            head: Head::Ctc,
         };
         Encoder::new(&config, 3, Kind::Double, Device::Cpu).expect("encoder")
     }
@@ -191,6 +209,30 @@ mod tests {
         for count in [2, 3, 5] {
             let parts = step(count, Precision::Float32);
             assert!(worst(&whole, &parts) < 1e-12, "{count} replicas: {}", worst(&whole, &parts));
+        }
+    }
+
+    #[test]
+    fn a_classifiers_gradient_is_that_of_its_probabilities() {
+        let directions = [(DirectionConfig::Forward, Direction::Forward), (DirectionConfig::Full, Direction::Full)];
+        for (trained, direction) in directions {
+            let config = EncoderConfig { head: Head::Classify, direction: trained, ..encoder().config().clone() };
+            let turn = ONE_AT_A_TIME.lock();
+            let encoder = Encoder::new(&config, 3, Kind::Double, Device::Cpu).expect("encoder");
+            drop(turn);
+            let batch = || Batch { labels: vec![vec![1], vec![3], vec![]], ..batch() };
+            let settings =
+                StepSettings { direction, dropout: 0.0, precision: Precision::Float32, seed: 1, divisor: 3.0 };
+            let whole = Replicas::start(&encoder, 1).expect("replicas").step(batch(), settings).expect("step");
+            let parts = Replicas::start(&encoder, 2).expect("replicas").step(batch(), settings).expect("step");
+            assert!(worst(&whole, &parts) < 1e-12);
+            // The output layer's bias: the mean over rows of probability less truth.
+            let x = Tensor::from_slice(&batch().features).view([3, 25, 3]).to_kind(Kind::Double);
+            let probabilities = encoder.classify(&x, &batch().lengths, direction, Mode::Infer).expect("classes").exp();
+            let truth = Tensor::from_slice(&[0.0f64, 1., 0., 0., 0., 0., 0., 1., 1., 0., 0., 0.]).view([3, 4]);
+            let wanted = (probabilities - truth).mean_dim(0i64, false, Kind::Double);
+            let found = whole.gradients.last().expect("the bias");
+            assert!((found - wanted).abs().max().double_value(&[]) < 1e-12);
         }
     }
 

@@ -16,7 +16,7 @@ use super::replica::{Replicas, StepGradient, StepSettings};
 use super::schedule::Schedule;
 use super::validate::{DevErrors, dev_errors};
 use crate::error::{Error, Result};
-use crate::model_dir::{Direction, EncoderConfig, MODEL_FORMAT, ModelConfig, ModelDir};
+use crate::model_dir::{Direction, EncoderConfig, Head, MODEL_FORMAT, ModelConfig, ModelDir};
 use crate::nn::{Encoder, weights};
 use rand::RngExt;
 use std::path::Path;
@@ -223,7 +223,11 @@ impl Trainer {
     fn step(&mut self, batch: Batch, report: &Report) -> Result<Vec<(String, f64)>> {
         let step = self.progress.step;
         let recipe = &self.config.train;
-        let labels = batch.labels.iter().map(Vec::len).sum::<usize>() + batch.labels.len();
+        let rows = batch.labels.len();
+        let labels = match self.config.model.head {
+            Head::Ctc => batch.labels.iter().map(Vec::len).sum::<usize>() + rows,
+            Head::Classify => rows,
+        };
         let settings = StepSettings {
             direction: self.direction(step),
             dropout: recipe.dropout,
@@ -324,6 +328,7 @@ fn describe(config: &TrainConfig, dataset: &Dataset, given: Option<&ModelDir>, r
         hidden: config.model.hidden,
         direction: config.model.direction.clone(),
         vocabulary: dataset.tokens.len(),
+        head: config.model.head,
     };
     let facts =
         ModelConfig { format: MODEL_FORMAT, name: config.name.clone(), front_end: config.front_end.clone(), encoder };

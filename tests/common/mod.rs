@@ -6,7 +6,7 @@ use eddy::audio::{AudioBlock, AudioSource, WavWriter};
 use eddy::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
 use eddy::nn::{Encoder, weights};
 use eddy::text::TokenTable;
-use eddy::{CellKind, DirectionConfig, EncoderConfig, Frames, Grid, ModelConfig, ModelDir, Stage};
+use eddy::{CellKind, DirectionConfig, EncoderConfig, Frames, Grid, Head, ModelConfig, ModelDir, Stage};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tch::{Device, Kind};
@@ -35,6 +35,7 @@ pub fn model(path: &Path, cell: CellKind, direction: DirectionConfig) -> ModelDi
         hidden: 12,
         direction,
         vocabulary: tokens.len(),
+        head: Head::Ctc,
     };
     let config = ModelConfig { format: 1, name: "random".into(), front_end, encoder };
     let cmvn = CmvnStats { frames: 1, sum: vec![0.0; DIM], sum_squares: vec![400.0; DIM] };

@@ -1,9 +1,9 @@
 //! `eddy bench batch`: recordings through the network, one at a time and many at once.
 
+use crate::Error;
 use crate::audio::find_recordings;
 use crate::cli::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::pipeline::{BatchControl, BatchOptions, BatchSummary, transcribe_recordings};
-use crate::{Direction, Error};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
     }
     let mut failed = false;
     for &streams in &args.batch_streams {
-        if streams > 1 && recognizer.direction() == Direction::Full {
+        if streams > 1 && recognizer.needs_whole_recordings() {
             anyhow::bail!("--batch-streams {streams}: this model needs each recording as a whole; only 1 is possible");
         }
         forget_peak();

@@ -1,0 +1,86 @@
+//! `eddy classify`: recordings in, classes with probabilities out.
+
+use super::args::{DeviceArgs, ModelArgs};
+use crate::audio::find_recordings;
+use crate::recognizer::{Classification, DecoderConfig};
+use crate::{ModelDir, Recognizer, RecognizerConfig};
+use anyhow::Result;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Flags of `eddy classify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  eddy classify --model models/digits/lstm seven.wav     a line a class: probability, class
+  eddy classify --model models/digits/gru *.wav          a line a recording: path, class, probability
+  eddy classify --model models/digits/rnn --json *.wav   every class of every recording
+
+Exit codes: 0 all recordings classified, 1 some failed, 2 nothing could be done.")]
+pub(super) struct ClassifyArgs {
+    /// Recordings, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// One JSON object a recording: file, class, duration, probabilities
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs it.
+pub(super) fn run(args: ClassifyArgs) -> Result<u8> {
+    let device = args.device.apply(1)?;
+    let model = ModelDir::open(&args.model.resolve()?)?;
+    let config = RecognizerConfig { decoder: DecoderConfig::Greedy, ..Default::default() };
+    let recognizer = Recognizer::load(model, device, config)?;
+    let recordings = find_recordings(&args.files, false);
+    let (mut done, mut failed) = (0, 0);
+    for recording in &recordings {
+        match recording.open().and_then(|mut source| recognizer.classify(source.as_mut())) {
+            Ok(classification) => {
+                print(&recording.path, &classification, args.json, recordings.len() == 1);
+                done += 1;
+            }
+            Err(error @ crate::Error::Model { .. }) => return Err(error.into()),
+            Err(error) => {
+                let told = error.to_string();
+                let path = recording.path.display().to_string();
+                eprintln!("eddy: {}", if told.starts_with(&path) { told } else { format!("{path}: {told}") });
+                failed += 1;
+            }
+        }
+    }
+    Ok(match (done, failed) {
+        (_, 0) => 0,
+        (0, _) => 2,
+        _ => 1,
+    })
+}
+
+/// The class that is none of the others, for people.
+fn shown(class: &str) -> &str {
+    if class.is_empty() { "(none)" } else { class }
+}
+
+fn print(path: &Path, classification: &Classification, json: bool, alone: bool) {
+    if json {
+        let probabilities: serde_json::Map<String, serde_json::Value> =
+            classification.classes.iter().map(|(class, probability)| (class.clone(), json!(probability))).collect();
+        let object = json!({
+            "file": path.display().to_string(),
+            "class": classification.best(),
+            "duration": classification.duration.as_secs_f64(),
+            "probabilities": probabilities,
+        });
+        println!("{object}");
+    } else if alone {
+        for (class, probability) in &classification.classes {
+            println!("{probability:.4}\t{}", shown(class));
+        }
+    } else if let Some((class, probability)) = classification.classes.first() {
+        println!("{}\t{}\t{probability:.4}", path.display(), shown(class));
+    }
+}
