@@ -21,7 +21,7 @@
 //! | 5 | `nn`: cells, layers, encoder, CTC loss, weights (LibTorch begins here, feature `torch`) |
 //! | 6 | `recognizer`: sessions, endpoints, words with times |
 //! | 7 | `pipeline`: lists of files, live sessions |
-//! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation; [`plot`]: curves |
+//! | 8 | `train`: recipes, batches, optimiser, checkpoints, evaluation; [`plot`]: curves; `lab`: gradients through time |
 //! | 9 | [`cli`]: the command line |
 
 pub mod audio;
@@ -30,6 +30,8 @@ pub mod corpus;
 pub mod ctc;
 mod error;
 pub mod frontend;
+#[cfg(feature = "torch")]
+pub mod lab;
 pub mod lm;
 pub mod metrics;
 mod model_dir;

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 10] = [
     &["nn"],
     &["recognizer"],
     &["pipeline"],
-    &["train", "plot"],
+    &["train", "plot", "lab"],
     &["cli", "main", "lib"],
 ];
 /// The lowest layer that may use tensors.

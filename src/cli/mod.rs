@@ -23,6 +23,8 @@ mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
 #[cfg(feature = "torch")]
+mod lab;
+#[cfg(feature = "torch")]
 mod listen;
 #[cfg(feature = "torch")]
 mod train;
@@ -76,6 +78,9 @@ enum Command {
     /// The beam search's weights and the confidences' calibration, from dev recordings
     #[cfg(feature = "torch")]
     Tune(tune::TuneArgs),
+    /// Recurrent networks looked at: gradients through time
+    #[cfg(feature = "torch")]
+    Lab(lab::LabArgs),
     /// Curves of a training as a picture
     Plot(plot::PlotArgs),
     /// Corpora to manifests, and what is wrong with those
@@ -116,6 +121,8 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Export(args) => export::run(args),
         #[cfg(feature = "torch")]
         Command::Tune(args) => tune::run(args),
+        #[cfg(feature = "torch")]
+        Command::Lab(args) => lab::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Corpus(args) => corpus::run(args),
         Command::Inspect(args) => inspect::run(args),

@@ -134,6 +134,22 @@ impl Encoder {
         all
     }
 
+    /// The layers, from the input upward.
+    pub fn layers(&self) -> &[BidiLayer] {
+        &self.layers
+    }
+
+    /// `x [T, D]` -> `[ceil(T / S), S * D]`; the last step repeats the last frame.
+    pub(super) fn stacked_steps(&self, x: &Tensor) -> Tensor {
+        let frames = x.size()[0];
+        self.stack(&x.unsqueeze(0), &[frames], ceil_div(frames, self.config.stacking as i64)).squeeze_dim(1)
+    }
+
+    /// `[T', H or 2 H]` -> log-probs `[T', V]`.
+    pub(super) fn project_infer(&self, y: &Tensor) -> Tensor {
+        self.project(y, Mode::Infer)
+    }
+
     /// State at a session's start for `batch` rows.
     pub fn initial_state(&self, batch: i64) -> EncoderState {
         EncoderState { layers: self.layers.iter().map(|layer| layer.zero_state(batch)).collect() }

@@ -103,6 +103,15 @@ pub fn draw(path: &Path, size: (u32, u32), panels: &[Panel]) -> Result<()> {
     renamed
 }
 
+/// A number beside an axis.
+fn tick(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
+        let text = format!("{value:.4}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_string();
+    }
+    format!("{value:.1e}").replace(".0e", "e")
+}
+
 /// One panel on its part of the canvas. A macro, as the types of linear and logarithmic axes have nothing in common.
 macro_rules! in_panel {
     ($area:expr, $panel:expr, $x:expr, $y:expr) => {
@@ -120,7 +129,8 @@ macro_rules! in_panel {
                 .x_desc(&panel.x_label)
                 .y_desc(&panel.y_label)
                 .label_style((FONT, 14))
-                .x_label_formatter(&|x| format!("{x}"))
+                .x_label_formatter(&|x| tick(*x))
+                .y_label_formatter(&|y| tick(*y))
                 .light_line_style(WHITE)
                 .bold_line_style(mesh_style)
                 .draw()?;
@@ -172,6 +182,12 @@ mod tests {
     fn panel(points: Vec<(f64, f64)>, logarithmic: bool) -> Panel {
         let lines = vec![Line { name: "a".into(), points }, Line { name: "b".into(), points: vec![(1.0, 2.0)] }];
         Panel { title: "t".into(), x_label: "x".into(), y_label: "y".into(), logarithmic, lines }
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        let values = [0.0, 100.0, -2.5, 0.000099999999, 1e-12, 3e7, 0.35000000001];
+        assert_eq!(values.map(tick), ["0", "100", "-2.5", "1e-4", "1e-12", "3e7", "0.35"]);
     }
 
     #[test]

@@ -1,0 +1,239 @@
+//! `eddy lab gradients`: norms of the gradient step by step into the past, as a table, a CSV file and a picture.
+
+use crate::audio::read_all;
+use crate::cli::args::DeviceArgs;
+use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
+use crate::lab::{GradientFlow, fitted_rate, gradient_flow};
+use crate::nn::{Encoder, weights};
+use crate::plot::{Line, Panel, draw};
+use crate::{CellKind, DirectionConfig, EncoderConfig, Frames, Head, ModelDir, Stage};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use tch::{Kind, Tensor};
+
+/// Flags of `eddy lab gradients`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  eddy lab gradients audio/08-audiobook.wav                       untrained Elman, LSTM and GRU cells side by side
+  eddy lab gradients --cell rnn --gain 0.7,1,1.6 audio/08-audiobook.wav
+                                                                  an Elman cell that forgets, one on edge, one that bursts
+  eddy lab gradients --model models/an4 --length 100 audio/08-audiobook.wav
+                                                                  a trained model beside untrained ones
+  eddy lab gradients --model models/an4 --cell none audio/01-digits.wav
+
+For the last of T steps of the network, the norm of the gradient of its loss (cross-entropy of the likeliest token) with
+respect to the forward cell's state k steps earlier, for every k and layer; and the spectral radius of each step's Jacobian.
+Writes PREFIX.csv and PREFIX.svg (norms at the longest length, radii) and prints the factor a step.")]
+pub(super) struct GradientsArgs {
+    /// A recording
+    #[arg(value_name = "WAV")]
+    recording: PathBuf,
+    /// Untrained cells to look at: rnn, lstm, gru; none for the model alone
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "rnn,lstm,gru", value_parser = parse_cell)]
+    cell: Vec<Option<CellKind>>,
+    /// Recurrent weights of the untrained cells times these (orthogonal at 1)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1")]
+    gain: Vec<f64>,
+    /// Steps of the network; longer than the recording means its whole length
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "50,100,200,400",
+          value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    length: Vec<u32>,
+    /// A trained model to look at too; the untrained cells then have its shape
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Layers of the untrained cells
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
+    layers: u16,
+    /// Units of the untrained cells
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    hidden: u16,
+    /// Seed of the untrained weights
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where the files go, without their endings
+    #[arg(short, long, value_name = "PREFIX", default_value = "gradients")]
+    output: PathBuf,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+fn parse_cell(text: &str) -> Result<Option<CellKind>, String> {
+    match text {
+        "rnn" => Ok(Some(CellKind::Rnn)),
+        "lstm" => Ok(Some(CellKind::Lstm)),
+        "gru" => Ok(Some(CellKind::Gru)),
+        "none" => Ok(None),
+        _ => Err("must be rnn, lstm, gru or none".to_string()),
+    }
+}
+
+/// A network that is looked at.
+struct Subject {
+    name: String,
+    encoder: Encoder,
+}
+
+/// What one network does at one length.
+struct Looked {
+    name: String,
+    length: usize,
+    flow: GradientFlow,
+}
+
+/// Runs it.
+pub(super) fn run(args: GradientsArgs) -> Result<u8> {
+    let device = args.device.apply(1)?;
+    let model = args.model.as_deref().map(ModelDir::open).transpose()?;
+    let (x, subjects) = (features(&args.recording, model.as_ref())?, subjects(&args, model.as_ref(), device)?);
+    anyhow::ensure!(!subjects.is_empty(), "nothing to look at: name cells with --cell or a model with --model");
+    let x = Tensor::from_slice(&x.data).view([x.len() as i64, x.dim as i64]).to_kind(Kind::Double).to_device(device);
+    let mut looked: Vec<Looked> = Vec::new();
+    for subject in &subjects {
+        for &length in &args.length {
+            let frames = (i64::from(length) * subject.encoder.config().stacking as i64).min(x.size()[0]);
+            let flow = gradient_flow(&subject.encoder, &x.narrow(0, 0, frames))?;
+            // Lengths above the recording's are one.
+            if looked.last().is_none_or(|last| last.name != subject.name || last.length != flow.steps) {
+                looked.push(Looked { name: subject.name.clone(), length: flow.steps, flow });
+            }
+        }
+    }
+    print!("{}", table(&looked));
+    let (csv, svg) = (args.output.with_extension("csv"), args.output.with_extension("svg"));
+    crate::error::write_atomically(&csv, as_csv(&looked).as_bytes())?;
+    draw(&svg, (1000, 900), &panels(&looked))?;
+    println!("{}\n{}", csv.display(), svg.display());
+    Ok(0)
+}
+
+/// The recording as the model hears it, or by the default front end with its own mean and variance.
+fn features(path: &Path, model: Option<&ModelDir>) -> Result<Frames> {
+    let samples = {
+        let mut source = crate::audio::open(path)?;
+        let rate = source.sample_rate();
+        (read_all(source.as_mut())?, rate)
+    };
+    let run = |config: &FrontEndConfig, cmvn: Option<&CmvnStats>| -> crate::Result<Frames> {
+        let mut front_end = FrontEnd::new(config, samples.1, cmvn)?;
+        let mut frames = Frames::new(front_end.dim());
+        front_end.push(&samples.0, &mut frames)?;
+        front_end.finish(&mut frames)?;
+        Ok(frames)
+    };
+    let frames = match model {
+        Some(model) => run(&model.config.front_end, Some(&model.cmvn))?,
+        None => {
+            let config = FrontEndConfig::default();
+            let mut cmvn = CmvnStats::new(config.num_ceps);
+            cmvn.add(&run(&config, None)?);
+            run(&config, Some(&cmvn))?
+        }
+    };
+    Ok(frames)
+}
+
+fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device) -> Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for cell in args.cell.iter().flatten() {
+        for &gain in &args.gain {
+            let own = EncoderConfig {
+                input_dim: FrontEndConfig::default().num_ceps,
+                stacking: 3,
+                cell: *cell,
+                layers: usize::from(args.layers),
+                hidden: usize::from(args.hidden),
+                direction: DirectionConfig::Forward,
+                vocabulary: 30,
+                head: Head::Ctc,
+            };
+            let config = model.map_or(own, |model| EncoderConfig { cell: *cell, ..model.config.encoder.clone() });
+            let encoder = Encoder::new(&config, args.seed, Kind::Double, device)?;
+            tch::no_grad(|| {
+                for (_, mut weight) in encoder.parameters().into_iter().filter(|(name, _)| name.ends_with("weight_hh"))
+                {
+                    let _ = weight.g_mul_scalar_(gain);
+                }
+            });
+            let name = serde_json::to_value(cell)?.as_str().unwrap_or_default().to_string();
+            let gain = if args.gain.len() > 1 || gain != 1.0 { format!(" x {gain}") } else { String::new() };
+            subjects.push(Subject { name: format!("{name}{gain}, untrained"), encoder });
+        }
+    }
+    if let Some(model) = model {
+        let encoder = Encoder::new(&model.config.encoder, 0, Kind::Double, device)?;
+        weights::load(&encoder, &model.weights_path()).with_context(|| model.path.display().to_string())?;
+        subjects.push(Subject { name: format!("{}, trained", model.config.name), encoder });
+    }
+    Ok(subjects)
+}
+
+fn table(looked: &[Looked]) -> String {
+    let width = looked.iter().map(|one| one.name.len()).max().unwrap_or(0);
+    let mut text = format!(
+        "{:<width$} {:>6} {:>5} {:>12} {:>12} {:>12} {:>12}\n",
+        "network", "steps", "layer", "h a step", "c a step", "norm at k=1", "mean radius"
+    );
+    for one in looked {
+        for (layer, flow) in one.flow.layers.iter().enumerate() {
+            let rate = |norms: &[f64]| fitted_rate(norms).map_or("-".to_string(), |rate| format!("{rate:.4}"));
+            let radius = flow.radii.iter().map(|(_, radius)| radius).sum::<f64>() / flow.radii.len().max(1) as f64;
+            text += &format!(
+                "{:<width$} {:>6} {layer:>5} {:>12} {:>12} {:>12.3e} {radius:>12.4}\n",
+                one.name,
+                one.length,
+                rate(&flow.hidden),
+                rate(&flow.cell),
+                flow.hidden.first().copied().unwrap_or(0.0),
+            );
+        }
+    }
+    text
+}
+
+fn as_csv(looked: &[Looked]) -> String {
+    let mut text = "network,steps,layer,quantity,k,value\n".to_string();
+    for one in looked {
+        for (layer, flow) in one.flow.layers.iter().enumerate() {
+            for (quantity, norms) in [("h", &flow.hidden), ("c", &flow.cell)] {
+                for (index, norm) in norms.iter().enumerate() {
+                    text += &format!("\"{}\",{},{layer},{quantity},{},{norm:e}\n", one.name, one.length, index + 1);
+                }
+            }
+            for (step, radius) in &flow.radii {
+                let k = one.length - 1 - step;
+                text += &format!("\"{}\",{},{layer},radius,{k},{radius:e}\n", one.name, one.length);
+            }
+        }
+    }
+    text
+}
+
+/// Each network at its longest length, the lowest layer: norms of h, of c, and the radius.
+fn panels(looked: &[Looked]) -> Vec<Panel> {
+    let longest = |one: &&Looked| !looked.iter().any(|other| other.name == one.name && other.length > one.length);
+    let lines = |points: &dyn Fn(&Looked) -> Vec<(f64, f64)>| -> Vec<Line> {
+        let line = |one: &Looked| Line { name: one.name.clone(), points: points(one) };
+        // Networks without points keep their places, so that a network has one colour in all panels.
+        let lines: Vec<Line> = looked.iter().filter(longest).map(line).collect();
+        if lines.iter().any(|line| !line.points.is_empty()) { lines } else { Vec::new() }
+    };
+    let by_k = |norms: &[f64]| norms.iter().enumerate().map(|(k, norm)| (k as f64 + 1.0, *norm)).collect();
+    let panel = |title: &str, y_label: &str, logarithmic: bool, lines: Vec<Line>| Panel {
+        title: title.to_string(),
+        x_label: "steps before the loss (k)".to_string(),
+        y_label: y_label.to_string(),
+        logarithmic,
+        lines,
+    };
+    let radii = |one: &Looked| {
+        let k = |step: usize| (one.length - 1 - step) as f64;
+        one.flow.layers[0].radii.iter().map(|(step, radius)| (k(*step), *radius)).collect()
+    };
+    let all = vec![
+        panel("Gradient with respect to h, lowest layer", "norm", true, lines(&|one| by_k(&one.flow.layers[0].hidden))),
+        panel("Gradient with respect to c, lowest layer", "norm", true, lines(&|one| by_k(&one.flow.layers[0].cell))),
+        panel("Spectral radius of the step's Jacobian, lowest layer", "radius", false, lines(&radii)),
+    ];
+    all.into_iter().filter(|panel| !panel.lines.is_empty()).collect()
+}
