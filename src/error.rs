@@ -122,6 +122,7 @@ impl From<tch::TchError> for Error {
 const TEMPORARY: &str = ".tmp";
 
 /// The name of the file that a temporary file of [`write_atomically`] was to become.
+#[cfg(feature = "torch")]
 pub(crate) fn unfinished(temporary: &str) -> Option<&str> {
     Some(temporary.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?.0)
 }
@@ -161,6 +162,7 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut dyn Wri
 mod tests {
     use super::*;
 
+    #[cfg(feature = "torch")]
     #[test]
     fn temporary_files_are_known_by_their_names() {
         assert_eq!(unfinished(".a.b.txt.123-4.tmp"), Some("a.b.txt"));
