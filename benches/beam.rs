@@ -6,15 +6,18 @@
 //! (seed 1); the language model is a bigram of the same sentences, or the ARPA file that `EDDY_BENCH_LM` names.
 //! flashlight-text knows no words outside the vocabulary, so none are allowed here either; else eddy has its defaults.
 
+mod peer;
+
 use eddy::Frames;
 use eddy::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder};
 use eddy::lm::NgramLm;
+use eddy::metrics::ErrorCounts;
 use eddy::text::TokenTable;
+use peer::{Peer, median};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -121,71 +124,28 @@ fn arpa() -> String {
     text + "\n\\end\\\n"
 }
 
-/// flashlight-text in a Python process, when it is installed.
-struct Peer {
-    process: Child,
-    answers: BufReader<std::process::ChildStdout>,
+/// flashlight-text, when it is installed.
+fn flashlight(folder: &Path, arpa: &Path, table: &TokenTable, frames: &Frames, config: &BeamConfig) -> Option<Peer> {
+    let (data, names) = (folder.join("log_probs"), folder.join("tokens"));
+    let bytes: Vec<u8> = frames.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+    std::fs::write(&data, bytes).ok()?;
+    let list: Vec<&str> = (0..table.len() as i64).filter_map(|id| table.token(id)).collect();
+    std::fs::write(&names, list.join("\n")).ok()?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/flashlight.py");
+    let weights = [config.alpha.to_string(), config.beta.to_string()];
+    Peer::start(Command::new("python3").arg(script).args([arpa, &data, &names]).args(weights))
 }
 
-impl Peer {
-    fn start(folder: &Path, arpa: &Path, table: &TokenTable, frames: &Frames, config: &BeamConfig) -> Option<Peer> {
-        let (data, names) = (folder.join("log_probs"), folder.join("tokens"));
-        let bytes: Vec<u8> = frames.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        std::fs::write(&data, bytes).ok()?;
-        let list: Vec<&str> = (0..table.len() as i64).filter_map(|id| table.token(id)).collect();
-        std::fs::write(&names, list.join("\n")).ok()?;
-        let mut process = Command::new("python3")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/flashlight.py"))
-            .args([arpa, &data, &names])
-            .args([config.alpha.to_string(), config.beta.to_string()])
-            .env("OMP_NUM_THREADS", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut answers = BufReader::new(process.stdout.take()?);
-        let mut line = String::new();
-        answers.read_line(&mut line).ok()?;
-        (line.trim() == "ready").then_some(Peer { process, answers })
-    }
-
-    /// Seconds and text of one pass.
-    fn round(&mut self, beam: usize) -> Option<(f64, String)> {
-        writeln!(self.process.stdin.as_mut()?, "{beam}").ok()?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line).ok()?;
-        let (seconds, text) = line.trim_end().split_once('\t')?;
-        Some((seconds.parse().ok()?, text.to_string()))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Seconds and text of one pass.
+fn flashlight_round(peer: &mut Peer, beam: usize) -> Option<(f64, String)> {
+    let answer = peer.ask(&beam.to_string())?;
+    let (seconds, text) = answer.trim_end().split_once('\t')?;
+    Some((seconds.parse().ok()?, text.to_string()))
 }
 
 /// Word errors in percent, so that neither side is fast by being wrong.
 fn wer(text: &str) -> f64 {
-    let wanted: Vec<&str> = SENTENCES.split_whitespace().collect();
-    let mut row: Vec<usize> = (0..=wanted.len()).collect();
-    for (index, word) in text.split_whitespace().enumerate() {
-        let mut before = row[0];
-        row[0] = index + 1;
-        for place in 0..wanted.len() {
-            let replaced = before + usize::from(wanted[place] != word);
-            before = row[place + 1];
-            row[place + 1] = replaced.min(before + 1).min(row[place] + 1);
-        }
-    }
-    100.0 * row[wanted.len()] as f64 / wanted.len() as f64
+    100.0 * ErrorCounts::words(SENTENCES, text).0.rate()
 }
 
 /// Seconds and text of one pass.
@@ -208,7 +168,7 @@ fn main() {
     let frames = log_probs(&table);
     let lm = Arc::new(NgramLm::load(&path).expect("language model"));
     let defaults = BeamConfig::default();
-    let mut peer = Peer::start(folder.path(), &path, &table, &frames, &defaults);
+    let mut peer = flashlight(folder.path(), &path, &table, &frames, &defaults);
     let tens = frames.len() as f64 / FRAMES_PER_SECOND / 10.0;
     println!("{:.0} s of log-probs, {} tokens, one thread; ms for 10 s", tens * 10.0, table.len());
     for beam in [16, 100] {
@@ -220,7 +180,7 @@ fn main() {
         let mut texts = [String::new(), String::new()];
         for round in 0..ROUNDS {
             let (own, text) = own_round(&search, &table, &frames);
-            let other = peer.as_mut().and_then(|peer| peer.round(beam));
+            let other = peer.as_mut().and_then(|peer| flashlight_round(peer, beam));
             texts[0] = text;
             // The first round warms up.
             if round > 0 {

@@ -3,11 +3,13 @@
 //! Run: `pip install kaldi-native-fbank numpy && cargo bench --bench frontend`. Without the Python package eddy's own
 //! figure is printed alone. Both sides get the samples in memory, 40 cepstra of 40 mel filters.
 
+mod peer;
+
 use eddy::frontend::{FrontEnd, FrontEndConfig};
 use eddy::{Frames, Stage, audio};
-use std::io::{BufRead, BufReader, Write};
+use peer::{Peer, median};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 const ROUNDS: usize = 9;
@@ -38,49 +40,16 @@ for _ in sys.stdin:
     print(time.perf_counter() - start, mfcc.num_frames_ready, flush=True)
 "#;
 
-/// kaldi-native-fbank in a Python process, when it is installed.
-struct Peer {
-    process: Child,
-    answers: BufReader<std::process::ChildStdout>,
+/// kaldi-native-fbank, when it is installed.
+fn kaldi(files: &[String]) -> Option<Peer> {
+    Peer::start(Command::new("python3").args(["-c", PEER, &REPEATS.to_string()]).args(files))
 }
 
-impl Peer {
-    fn start(files: &[String]) -> Option<Peer> {
-        let mut process = Command::new("python3")
-            .args(["-c", PEER, &REPEATS.to_string()])
-            .args(files)
-            .env("OMP_NUM_THREADS", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut answers = BufReader::new(process.stdout.take()?);
-        let mut line = String::new();
-        answers.read_line(&mut line).ok()?;
-        (line.trim() == "ready").then_some(Peer { process, answers })
-    }
-
-    /// Seconds and frames of one pass.
-    fn round(&mut self) -> Option<(f64, usize)> {
-        writeln!(self.process.stdin.as_mut()?).ok()?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line).ok()?;
-        let (seconds, frames) = line.trim().split_once(' ')?;
-        Some((seconds.parse().ok()?, frames.parse().ok()?))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Seconds and frames of one pass.
+fn kaldi_round(peer: &mut Peer) -> Option<(f64, usize)> {
+    let answer = peer.ask("")?;
+    let (seconds, frames) = answer.trim().split_once(' ')?;
+    Some((seconds.parse().ok()?, frames.parse().ok()?))
 }
 
 fn main() {
@@ -98,7 +67,7 @@ fn main() {
     let seconds = samples.len() as f64 / 16000.0;
     let mut front_end = FrontEnd::new(&FrontEndConfig::default(), 16000, None).expect("front end");
     let mut frames = Frames::new(front_end.dim());
-    let mut peer = Peer::start(&files);
+    let mut peer = kaldi(&files);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         front_end.reset();
@@ -107,7 +76,7 @@ fn main() {
         front_end.push(&samples, &mut frames).expect("push");
         front_end.finish(&mut frames).expect("finish");
         let own = start.elapsed().as_secs_f64();
-        let other = peer.as_mut().and_then(Peer::round);
+        let other = peer.as_mut().and_then(kaldi_round);
         // The first round warms up.
         if round > 0 {
             ours.push(own);

@@ -46,9 +46,7 @@ pub(super) fn run(args: ClassifyArgs) -> Result<u8> {
             }
             Err(error @ crate::Error::Model { .. }) => return Err(error.into()),
             Err(error) => {
-                let told = error.to_string();
-                let path = recording.path.display().to_string();
-                eprintln!("eddy: {}", if told.starts_with(&path) { told } else { format!("{path}: {told}") });
+                eprintln!("eddy: {}", super::naming(&recording.path, &error));
                 failed += 1;
             }
         }

@@ -130,3 +130,12 @@ pub fn run() -> anyhow::Result<u8> {
         Command::Features(args) => features::run(args),
     }
 }
+
+/// A recording's error with the file's name in front, once.
+#[cfg(feature = "torch")]
+fn naming(path: &std::path::Path, error: &crate::Error) -> String {
+    match error {
+        crate::Error::Io { .. } | crate::Error::Audio { .. } => error.to_string(),
+        _ => format!("{}: {error}", path.display()),
+    }
+}

@@ -124,15 +124,12 @@ impl Manifest {
     /// # Errors
     /// When the file cannot be read.
     pub fn lines(path: &Path) -> Result<Vec<ManifestLine>> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let read = |(index, line): (usize, &str)| ManifestLine {
-            number: index + 1,
-            json: line.to_string(),
-            utterance: parse(line, folder, index + 1),
+        let read = |(number, json): (usize, String)| {
+            let utterance = parse(&json, folder, number);
+            ManifestLine { number, json, utterance }
         };
-        Ok(lines.map(read).collect())
+        Ok(numbered_lines(path)?.into_iter().map(read).collect())
     }
 }
 
@@ -141,15 +138,11 @@ impl Manifest {
 /// # Errors
 /// When the file cannot be read, or a line names no recording or no time.
 pub fn manifest_recordings(path: &Path) -> Result<Vec<Recording>> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let recording = |(index, line): (usize, &str)| {
-        let bad = |reason: String| Error::Manifest { path: path.to_path_buf(), line: index + 1, reason };
-        let line: Line =
-            serde_json::from_str(line).map_err(|error| bad(format!("not a JSON object of a manifest: {error}")))?;
-        let audio = line.audio.filter(|audio| !audio.as_os_str().is_empty());
-        let audio = folder.join(audio.ok_or_else(|| bad("`audio` is missing".to_string()))?);
+    let recording = |(number, json): (usize, String)| {
+        let bad = |reason: String| Error::Manifest { path: path.to_path_buf(), line: number, reason };
+        let (audio, line) = read_line(&json).map_err(bad)?;
+        let audio = folder.join(audio);
         let time = |what: &str, seconds: f64| {
             let reason = format!("`{what}` = {seconds}: must be at least 0 s");
             Duration::try_from_secs_f64(seconds).map_err(|_| bad(reason))
@@ -160,15 +153,27 @@ pub fn manifest_recordings(path: &Path) -> Result<Vec<Recording>> {
         let duration = line.duration.map(|duration| time("duration", duration)).transpose()?;
         Ok(Recording::part(audio, time("offset", offset)?, duration))
     };
-    lines.map(recording).collect()
+    numbered_lines(path)?.into_iter().map(recording).collect()
+}
+
+/// Lines that are not blank with their numbers, from 1.
+fn numbered_lines(path: &Path) -> Result<Vec<(usize, String)>> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    Ok(lines.map(|(index, line)| (index + 1, line.to_string())).collect())
+}
+
+/// The recording that a line names, and the rest of it; or why there is none.
+fn read_line(json: &str) -> Result<(PathBuf, Line), String> {
+    let mut line: Line =
+        serde_json::from_str(json).map_err(|error| format!("not a JSON object of a manifest: {error}"))?;
+    let audio = line.audio.take().filter(|audio| !audio.as_os_str().is_empty());
+    Ok((audio.ok_or("`audio` is missing")?, line))
 }
 
 fn parse(line: &str, folder: &Path, number: usize) -> Result<Utterance, BadLine> {
     let nameless = |reason: String| BadLine { audio: None, reason, empty_text: false };
-    let line: Line =
-        serde_json::from_str(line).map_err(|error| nameless(format!("not a JSON object of a manifest: {error}")))?;
-    let audio = line.audio.filter(|audio| !audio.as_os_str().is_empty());
-    let audio = audio.ok_or_else(|| nameless("`audio` is missing".to_string()))?;
+    let (audio, line) = read_line(line).map_err(nameless)?;
     let bad = |reason: String, empty_text| BadLine { audio: Some(audio.clone()), reason, empty_text };
     let text = match (line.text.as_deref().map(normalize), line.kind) {
         (Some(text), _) if !text.is_empty() => Some(text),

@@ -103,8 +103,7 @@ impl Segmenter {
     /// # Errors
     /// When a language model, settings or a calibration cannot be read.
     pub fn new(model: &ModelDir, config: &RecognizerConfig) -> Result<Self> {
-        let shift_ms = model.config.front_end.frame_shift_ms * model.config.encoder.stacking as f64;
-        let output_frame = Duration::from_secs_f64(shift_ms / 1000.0);
+        let output_frame = model.config.output_frame();
         Ok(Segmenter {
             tokens: model.tokens.clone(),
             search: Search::load(model, &config.decoder)?,

@@ -82,8 +82,7 @@ impl Tuner {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
         let lm = lm.map(NgramLm::load).transpose()?.map(Arc::new);
-        let frame = recognizer.model().output_frame();
-        let search = BeamSearch::new(recognizer.tokens(), lm, BeamConfig::default(), frame)?;
+        let search = BeamSearch::new(recognizer.tokens(), lm, BeamConfig::default(), recognizer.output_frame())?;
         let total = manifests.iter().map(|manifest| manifest.utterances.len()).sum();
         let mut items = Vec::new();
         let mut done = 0;

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::settings::settings;
 use super::{Tally, TranscribeArgs, naming, stop_on_ctrl_c, warn_of};
 use crate::Error;
-use crate::audio::{Recording, shard, without_repeats};
+use crate::audio::{Recording, without_repeats};
 use crate::error::{unfinished, write_atomically};
 use crate::output::{Format, PlannedFiles, RenderOptions, plan_files};
 use crate::pipeline::{BatchControl, FileTranscript, Journal, transcribe_recordings};
@@ -18,10 +18,7 @@ pub(super) fn run(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Rec
     let recordings = without_repeats(recordings);
     // Names follow from all recordings, whichever of them are left out here.
     let planned = plan_files(&recordings, formats, args.files_out.output_dir.as_deref())?;
-    let mine = match args.batch.shard {
-        Some((number, workers)) => shard(&recordings, number, workers),
-        None => vec![true; recordings.len()],
-    };
+    let mine = args.batch.share(&recordings);
     let mut journal = open_journal(args, formats)?;
     let mut tally = Tally { all: mine.iter().filter(|mine| **mine).count(), ..Default::default() };
     let mut work: Vec<(Recording, Targets)> = Vec::new();

@@ -8,7 +8,7 @@ mod stdout;
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::Error;
-use crate::audio::RawFormat;
+use crate::audio::{RawFormat, Recording, shard};
 use crate::output::Format;
 use crate::pipeline::{BatchControl, BatchOptions, FileTranscript};
 use anyhow::Context;
@@ -129,6 +129,16 @@ fn parse_shard(text: &str) -> Result<(usize, usize), String> {
         .ok_or_else(|| "must be K/N with K from 1 to N, for example 2/8".into())
 }
 
+impl BatchArgs {
+    /// Which of the recordings are this worker's.
+    fn share(&self, recordings: &[Recording]) -> Vec<bool> {
+        match self.shard {
+            Some((number, workers)) => shard(recordings, number, workers),
+            None => vec![true; recordings.len()],
+        }
+    }
+}
+
 impl TranscribeArgs {
     fn batch_options(&self) -> BatchOptions {
         BatchOptions {
@@ -220,13 +230,12 @@ fn warn_of(path: &Path, missing: &str) {
     eprintln!("eddy: {}: warning: {missing}; the transcript covers what is there", path.display());
 }
 
-/// The error with the file's name in front, once.
+/// As everywhere, but for a folder.
 fn naming(path: &Path, error: &Error) -> String {
     match error {
         Error::Audio { .. } if path.is_dir() => {
             format!("{}: holds no recordings (in the folders below, --recursive looks too)", path.display())
         }
-        Error::Io { .. } | Error::Audio { .. } => error.to_string(),
-        _ => format!("{}: {error}", path.display()),
+        _ => super::naming(path, error),
     }
 }

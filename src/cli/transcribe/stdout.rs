@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::{Tally, TranscribeArgs, naming, stop_on_ctrl_c, warn_of};
 use crate::Error;
-use crate::audio::{Recording, shard};
+use crate::audio::Recording;
 use crate::output::{json_line, text_line};
 use crate::pipeline::{BatchControl, FileTranscript, transcribe_recordings};
 use anyhow::{Context, Result};
@@ -13,13 +13,9 @@ use std::io::{ErrorKind, Write};
 /// Runs it.
 pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u8> {
     let alone = matches!(recordings.as_slice(), [Recording { below: None, .. }]);
-    let recordings: Vec<Recording> = match args.batch.shard {
-        None => recordings,
-        Some((number, workers)) => {
-            let mine = shard(&recordings, number, workers);
-            recordings.into_iter().zip(mine).filter(|(_, mine)| *mine).map(|(recording, _)| recording).collect()
-        }
-    };
+    let mine = args.batch.share(&recordings);
+    let recordings: Vec<Recording> =
+        recordings.into_iter().zip(mine).filter(|(_, mine)| *mine).map(|(recording, _)| recording).collect();
     let recognizer = args.load()?;
     let control = BatchControl::default();
     stop_on_ctrl_c(&control)?;
