@@ -1,4 +1,4 @@
-//! The shipped models: law 8 (silence says nothing), laws 1 and 2 on their weights, the recordings of `audio/`, AN4's test set.
+//! The shipped models: law 8 (silence says nothing), laws 1 and 2 on an4's weights, the recordings of `audio/`, AN4's test set.
 #![cfg(feature = "torch")]
 
 mod common;
@@ -29,7 +29,7 @@ fn text(recognizer: &Recognizer, samples: Vec<f32>, rate: u32) -> String {
     recognizer.transcribe(&mut SampleSource::new(samples, rate), None).expect("transcript").text()
 }
 
-/// 20 s of everything that has no words, each with its name.
+/// Sounds without words with their names, 20 s each.
 fn wordless(rate: u32) -> Vec<(String, Vec<f32>)> {
     let length = 20 * rate as usize;
     let mut sounds = vec![("silence".to_string(), vec![0.0; length])];
@@ -51,10 +51,11 @@ fn wordless(rate: u32) -> Vec<(String, Vec<f32>)> {
 
 #[test]
 fn what_has_no_words_gives_no_words() {
+    let sounds = wordless(16000);
     for name in ["an4", "en"] {
         let recognizer = recognizer(name);
-        for (sound, samples) in wordless(16000) {
-            assert_eq!(text(&recognizer, samples, 16000), "", "{name}: {sound}");
+        for (sound, samples) in &sounds {
+            assert_eq!(text(&recognizer, samples.clone(), 16000), "", "{name}: {sound}");
         }
     }
 }
@@ -86,9 +87,9 @@ fn the_size_of_the_pushes_changes_no_byte() {
 
 #[test]
 fn streaming_equals_training_on_the_shipped_weights() {
-    let recognizer = recognizer("an4");
-    let encoder = Encoder::new(&model("an4").config.encoder, 0, Kind::Float, Device::Cpu).expect("encoder");
-    weights::load(&encoder, &model("an4").weights_path()).expect("weights");
+    let (recognizer, model) = (recognizer("an4"), model("an4"));
+    let encoder = Encoder::new(&model.config.encoder, 0, Kind::Float, Device::Cpu).expect("encoder");
+    weights::load(&encoder, &model.weights_path()).expect("weights");
     for path in recordings() {
         let mut source = audio::open(&path).expect("recording");
         let samples = audio::read_all(source.as_mut()).expect("samples");
