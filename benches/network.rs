@@ -51,7 +51,7 @@ fn latency_controlled(config: &EncoderConfig, grid: Grid, x: &Tensor) -> Contend
         seconds: Vec::new(),
         step: Box::new(move || {
             let direction = Direction::LatencyControlled(grid);
-            let mode = Mode::Train { dropout: 0.0, seed: 0 };
+            let mode = Mode::Train { dropout: 0.0, seed: 0, bptt_frames: 0 };
             let (y, lengths) = encoder.forward(&x, &[FRAMES; BATCH as usize], direction, mode).expect("forward");
             ctc_loss(&y, &lengths, &labels()).expect("loss").sum(Kind::Float)
         }),

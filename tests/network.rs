@@ -61,8 +61,9 @@ fn values_and_gradients_equal_numpy() {
         let frames = numbers(&case["frames"]);
         let length = (frames.len() / config.input_dim) as i64;
         let x = Tensor::from_slice(&frames).view([1, length, -1]);
-        let (log_probs, lengths) =
-            encoder.forward(&x, &[length], direction, Mode::Train { dropout: 0.0, seed: 0 }).expect("forward");
+        let (log_probs, lengths) = encoder
+            .forward(&x, &[length], direction, Mode::Train { dropout: 0.0, seed: 0, bptt_frames: 0 })
+            .expect("forward");
         let label = format!("{:?} {direction:?}", config.cell);
         let wanted = Tensor::from_slice(&numbers(&case["log_probs"])).view([lengths[0], 1, -1]);
         assert!(worst(&log_probs, &wanted) < 1e-9, "{label}: log-probs");

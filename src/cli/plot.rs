@@ -11,8 +11,8 @@ Examples:
   eddy plot runs/an4                  writes runs/an4/curves.svg
   eddy plot runs/an4 -o an4.png       a bitmap
 
-Loss, dev error rates, learning rate, and gradient norms layer by layer, from the run's metrics.jsonl. Works while the
-training runs.")]
+Loss, dev error rates, learning rate, gradient and state norms layer by layer, and how often gradients were clipped, from
+the run's metrics.jsonl. Works while the training runs.")]
 pub(super) struct PlotArgs {
     /// Folder of the training
     #[arg(value_name = "RUN")]

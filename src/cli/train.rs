@@ -64,7 +64,7 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
 }
 
 /// A flag that Ctrl-C sets; a second Ctrl-C ends the process.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
+pub(in crate::cli) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {

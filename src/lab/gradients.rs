@@ -4,6 +4,7 @@
 //! difficult"; Pascanu, Mikolov & Bengio 2013, arXiv 1211.5063, section 2.
 
 use crate::error::{Error, Result};
+use crate::model_dir::Direction;
 use crate::nn::{CellState, Encoder, Unrolled, spectral_radius};
 use tch::{Kind, Tensor};
 
@@ -30,12 +31,12 @@ pub struct GradientFlow {
     pub steps: usize,
 }
 
-/// The flow through `encoder` on features `x [T, D]`; the loss is the cross-entropy of the last step's likeliest token.
+/// The flow through `encoder` on features `x [T, D]`, run in blocks as `direction` says; the loss is the cross-entropy of the last step's likeliest token.
 ///
 /// # Errors
 /// When there are less than two steps, or the features do not fit the model.
-pub fn gradient_flow(encoder: &Encoder, x: &Tensor) -> Result<GradientFlow> {
-    let unrolled = encoder.unroll(x, None)?;
+pub fn gradient_flow(encoder: &Encoder, x: &Tensor, direction: Direction) -> Result<GradientFlow> {
+    let unrolled = encoder.unroll(x, direction, None)?;
     let steps = unrolled.states.first().map_or(0, Vec::len);
     if steps < 2 {
         return Err(Error::Shape(format!("{steps} steps of the network: must be at least 2")));
@@ -83,17 +84,17 @@ pub fn fitted_rate(norms: &[f64]) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::model_dir::{CellKind, DirectionConfig, EncoderConfig, Head};
-    use crate::nn::hidden;
+    use crate::model_dir::{CellKind, DirectionConfig, EncoderConfig, Grid, Head};
+    use crate::nn::{Mode, hidden};
     use std::sync::Mutex;
     use tch::Device;
 
     /// LibTorch's generator is one for the process: encoders are made in turns.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-    fn encoder(cell: CellKind, direction: DirectionConfig) -> Encoder {
+    pub fn encoder(cell: CellKind, direction: DirectionConfig) -> Encoder {
         let _turn = ONE_AT_A_TIME.lock();
         let head = Head::Ctc;
         let config =
@@ -101,18 +102,41 @@ mod tests {
         Encoder::new(&config, 5, Kind::Double, Device::Cpu).expect("encoder")
     }
 
-    fn features(frames: usize) -> Tensor {
+    pub fn features(frames: usize) -> Tensor {
         let value = |i: usize| ((i * 7919) % 97) as f64 / 50.0 - 1.0;
         Tensor::from_slice(&(0..frames * 4).map(value).collect::<Vec<_>>()).view([frames as i64, 4])
+    }
+
+    pub fn directions() -> [(DirectionConfig, Direction); 3] {
+        // Blocks of three steps with two of look-ahead.
+        let grid = Grid { chunk: 6, look_ahead: 4 };
+        [
+            (DirectionConfig::Forward, Direction::Forward),
+            (DirectionConfig::LatencyControlled(vec![grid]), Direction::LatencyControlled(grid)),
+            (DirectionConfig::Full, Direction::Full),
+        ]
+    }
+
+    #[test]
+    fn unrolled_in_blocks_is_what_the_encoder_gives() {
+        for cell in [CellKind::Rnn, CellKind::Lstm, CellKind::Gru] {
+            for (trained, direction) in directions() {
+                let (encoder, x) = (encoder(cell, trained), features(17));
+                let unrolled = encoder.unroll(&x, direction, None).expect("run");
+                let (wanted, _) = encoder.forward(&x.unsqueeze(0), &[17], direction, Mode::Infer).expect("forward");
+                let worst = (unrolled.log_probs - wanted.squeeze_dim(1)).abs().max().double_value(&[]);
+                assert!(worst < 1e-12, "{cell:?} {direction:?}: {worst}");
+            }
+        }
     }
 
     #[test]
     fn gradients_equal_finite_differences() {
         for cell in [CellKind::Rnn, CellKind::Lstm, CellKind::Gru] {
-            for direction in [DirectionConfig::Forward, DirectionConfig::Full] {
-                let encoder = encoder(cell, direction);
+            for (trained, direction) in directions() {
+                let encoder = encoder(cell, trained);
                 let x = features(15);
-                let flow = gradient_flow(&encoder, &x).expect("flow");
+                let flow = gradient_flow(&encoder, &x, direction).expect("flow");
                 assert_eq!((flow.steps, flow.layers.len(), flow.layers[0].hidden.len()), (8, 2, 7));
                 for (layer, k) in [(0, 1), (0, 5), (1, 1), (1, 7)] {
                     let mut sum = 0.0;
@@ -120,8 +144,13 @@ mod tests {
                         let at = |by: f64| {
                             let nudge = Tensor::zeros([1, 6], (Kind::Double, Device::Cpu));
                             let _ = nudge.get(0).get(unit).fill_(by);
-                            let token = encoder.unroll(&x, None).expect("run").log_probs.select(0, -1).argmax(0, false);
-                            let run = encoder.unroll(&x, Some((layer, 7 - k, &nudge))).expect("run");
+                            let token = encoder
+                                .unroll(&x, direction, None)
+                                .expect("run")
+                                .log_probs
+                                .select(0, -1)
+                                .argmax(0, false);
+                            let run = encoder.unroll(&x, direction, Some((layer, 7 - k, &nudge))).expect("run");
                             -run.log_probs.select(0, -1).get(token.int64_value(&[])).double_value(&[])
                         };
                         sum += ((at(1e-5) - at(-1e-5)) / 2e-5).powi(2);
@@ -137,7 +166,7 @@ mod tests {
     #[test]
     fn the_radius_is_that_of_the_textbooks_jacobian() {
         let encoder = encoder(CellKind::Rnn, DirectionConfig::Forward);
-        let unrolled = encoder.unroll(&features(12), None).expect("run");
+        let unrolled = encoder.unroll(&features(12), Direction::Forward, None).expect("run");
         let (_, cell) = encoder.layers()[0].cells().next().expect("a cell");
         let weight = cell.parameters().find(|(name, _)| *name == "weight_hh").expect("weights").1;
         for step in 1..6 {
@@ -160,7 +189,7 @@ mod tests {
     #[test]
     fn too_little_is_an_error() {
         let encoder = encoder(CellKind::Gru, DirectionConfig::Forward);
-        assert!(gradient_flow(&encoder, &features(2)).is_err());
-        assert!(encoder.unroll(&features(0), None).is_err());
+        assert!(gradient_flow(&encoder, &features(2), Direction::Forward).is_err());
+        assert!(encoder.unroll(&features(0), Direction::Forward, None).is_err());
     }
 }

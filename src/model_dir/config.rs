@@ -111,6 +111,22 @@ pub const MODEL_FORMAT: u32 = 1;
 /// Latency that is served when none is asked for: the largest of at most this.
 const DEFAULT_LATENCY_MS: f64 = 1000.0;
 
+impl EncoderConfig {
+    /// Weights of the network, biases included.
+    pub fn num_weights(&self) -> usize {
+        let gates = match self.cell {
+            CellKind::Rnn => 1,
+            CellKind::Gru => 3,
+            CellKind::Lstm => 4,
+        };
+        let cells = if self.direction == DirectionConfig::Forward { 1 } else { 2 };
+        let width = cells * self.hidden;
+        let inputs = std::iter::once(self.input_dim * self.stacking).chain(std::iter::repeat(width));
+        let layer = |input: usize| cells * gates * self.hidden * (input + self.hidden + 2);
+        inputs.take(self.layers).map(layer).sum::<usize>() + (width + 1) * self.vocabulary
+    }
+}
+
 impl ModelConfig {
     /// Algorithmic latency of a direction in ms at the model's own sample rate, `(Nc + Nr) * shift + window - shift`;
     /// `None` for `Full`, which waits for the end. Other rates add the resampler's delay.

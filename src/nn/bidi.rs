@@ -26,6 +26,8 @@ pub(crate) struct BlockLayout {
     pub batch: i64,
     /// Flat index over `[C + R, K * B]` that reverses each column's valid steps and leaves the others in place.
     flip: Tensor,
+    /// Steps that the gradient goes back at most; `None` is all.
+    pub truncation: Option<i64>,
 }
 
 impl BlockLayout {
@@ -40,7 +42,7 @@ impl BlockLayout {
             }
         }
         let flip = Tensor::from_slice(&flip).to_device(device);
-        BlockLayout { main, right, blocks, batch: columns / blocks, flip }
+        BlockLayout { main, right, blocks, batch: columns / blocks, flip, truncation: None }
     }
 
     /// Reverses each column's valid steps; its own inverse.
@@ -98,7 +100,12 @@ impl BidiLayer {
         let Some(cell) = &self.backward else {
             return Ok((forward, state));
         };
-        let (reversed, _) = cell.run(&layout.reversed(z), &cell.zero_state(z.size()[1]), train)?;
+        let (z, zeros) = (layout.reversed(z), cell.zero_state(z.size()[1]));
+        let (reversed, _) = match layout.truncation {
+            // A block's backward run is short by itself.
+            Some(every) if layout.blocks == 1 => cell.run_truncated(&z, &zeros, every)?,
+            _ => cell.run(&z, &zeros, train)?,
+        };
         Ok((Tensor::cat(&[forward, layout.reversed(&reversed)], 2), state))
     }
 
@@ -115,7 +122,14 @@ impl BidiLayer {
         let mut states: Vec<CellState> = Vec::with_capacity(layout.blocks as usize);
         for block in 0..layout.blocks {
             let x = main.narrow(1, block * layout.batch, layout.batch);
-            let (y, next) = self.forward.run(&x, states.last().unwrap_or(state), train)?;
+            let state = states.last().unwrap_or(state);
+            let (y, next) = match layout.truncation {
+                Some(every) if layout.blocks == 1 => self.forward.run_truncated(&x, state, every)?,
+                Some(every) if block * layout.main % every == 0 => {
+                    self.forward.run(&x, &state.map(Tensor::detach), train)?
+                }
+                _ => self.forward.run(&x, state, train)?,
+            };
             outputs.push(y);
             states.push(next);
         }

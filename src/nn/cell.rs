@@ -139,6 +139,39 @@ impl Cell {
             }
         })
     }
+
+    /// As [`Cell::run`] in training, but the gradient does not pass the multiples of `every` steps: truncated
+    /// back-propagation through time. The values are the same.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub(super) fn run_truncated(&self, x: &Tensor, state: &CellState, every: i64) -> Result<(Tensor, CellState)> {
+        let steps = x.size()[0];
+        let (first, mut state) = self.run(&x.narrow(0, 0, every.min(steps)), state, true)?;
+        let mut outputs = vec![first];
+        for start in (every..steps).step_by(every as usize) {
+            let part = x.narrow(0, start, every.min(steps - start));
+            let (y, next) = self.run(&part, &state.map(Tensor::detach), true)?;
+            outputs.push(y);
+            state = next;
+        }
+        Ok((Tensor::cat(&outputs, 0), state))
+    }
+
+    /// What each gate lets through at given steps, with its name: i, f, o of an LSTM, r, z of a GRU, and for an Elman cell,
+    /// which has none, the slope 1 - h'^2 of its tanh: what passes back through it.
+    ///
+    /// Shapes: `x [T, I]`, the hidden states before them `h [T, H] -> [T, H]` each.
+    pub fn gates(&self, x: &Tensor, h: &Tensor) -> Vec<(&'static str, Tensor)> {
+        let [weight_ih, weight_hh, bias_ih, bias_hh] = &self.weights;
+        let sums = x.linear(weight_ih, Some(bias_ih)) + h.linear(weight_hh, Some(bias_hh));
+        let gate = |index: i64| sums.narrow(1, index * self.hidden, self.hidden).sigmoid();
+        match self.kind {
+            CellKind::Rnn => vec![("slope", 1.0 - sums.tanh().square())],
+            CellKind::Lstm => vec![("input", gate(0)), ("forget", gate(1)), ("output", gate(3))],
+            CellKind::Gru => vec![("reset", gate(0)), ("update", gate(1))],
+        }
+    }
 }
 
 /// Gates stacked in the weights' rows (G).

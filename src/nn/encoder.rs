@@ -6,7 +6,7 @@
 use super::bidi::{BidiLayer, BlockLayout};
 use super::cell::CellState;
 use crate::error::{Error, Result};
-use crate::model_dir::{Direction, DirectionConfig, EncoderConfig};
+use crate::model_dir::{Direction, DirectionConfig, EncoderConfig, Head};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -22,6 +22,9 @@ pub enum Mode {
         dropout: f64,
         /// Seed of the draws: the same seed drops the same units.
         seed: u64,
+        /// Input frames that the gradient goes back through time at most; 0 is all of them. A multiple of the stacking
+        /// and, where the direction has one, of the chunk.
+        bptt_frames: usize,
     },
 }
 
@@ -46,6 +49,17 @@ impl EncoderState {
     pub fn fork(&self) -> Self {
         EncoderState { layers: self.layers.iter().map(|layer| layer.map(|h| h.detach().copy())).collect() }
     }
+}
+
+/// What a run over whole utterances gives.
+#[derive(Debug)]
+pub struct Outputs {
+    /// `[T', B, V]` by the head `ctc`, `[B, V]` by `classify`.
+    pub log_probs: Tensor,
+    /// Valid steps of each row.
+    pub steps: Vec<i64>,
+    /// Forward states after the batch's last step.
+    pub state: EncoderState,
 }
 
 /// The network: stacked frames, recurrent layers, projection to tokens, log-softmax.
@@ -204,8 +218,21 @@ impl Encoder {
     /// # Errors
     /// When the lengths do not fit the input, or the direction the model.
     pub fn forward(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<(Tensor, Vec<i64>)> {
-        let (y, steps) = self.hidden(x, lengths, direction, mode)?;
+        let (y, steps, _) = self.hidden(x, lengths, direction, mode)?;
         Ok((self.project(&y, mode), steps))
+    }
+
+    /// [`Encoder::forward`] or [`Encoder::classify`], by the model's head, and the states at the end.
+    ///
+    /// # Errors
+    /// As they have.
+    pub fn run(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<Outputs> {
+        let (y, steps, state) = self.hidden(x, lengths, direction, mode)?;
+        let log_probs = match self.config.head {
+            Head::Ctc => self.project(&y, mode),
+            Head::Classify => self.project(&self.final_state(&y, &steps, direction)?, mode).squeeze_dim(0),
+        };
+        Ok(Outputs { log_probs, steps, state })
     }
 
     /// One of the classes for each whole utterance, from the top layer's final state: what its forward cell ends with, and
@@ -216,10 +243,15 @@ impl Encoder {
     /// # Errors
     /// When the lengths do not fit the input, or the direction the model or a class.
     pub fn classify(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<Tensor> {
-        if lengths.contains(&0) || matches!(direction, Direction::LatencyControlled(_)) {
+        let (y, steps, _) = self.hidden(x, lengths, direction, mode)?;
+        Ok(self.project(&self.final_state(&y, &steps, direction)?, mode).squeeze_dim(0))
+    }
+
+    /// `[T', B, H or 2 H] -> [1, B, H or 2 H]`: what each cell ends with.
+    fn final_state(&self, y: &Tensor, steps: &[i64], direction: Direction) -> Result<Tensor> {
+        if steps.contains(&0) || matches!(direction, Direction::LatencyControlled(_)) {
             return Err(Error::Shape(format!("a class needs whole utterances of at least one frame ({direction:?})")));
         }
-        let (y, steps) = self.hidden(x, lengths, direction, mode)?;
         let hidden = self.config.hidden as i64;
         let last: Vec<i64> = steps.iter().map(|step| step - 1).collect();
         let last = Tensor::from_slice(&last).to_device(y.device()).view([1, -1, 1]).expand([1, -1, hidden], false);
@@ -227,11 +259,17 @@ impl Encoder {
         if direction == Direction::Full {
             state = Tensor::cat(&[state, y.narrow(0, 0, 1).narrow(2, hidden, hidden)], 2);
         }
-        Ok(self.project(&state, mode).squeeze_dim(0))
+        Ok(state)
     }
 
-    /// The top layer's outputs `[T', B, H or 2 H]` and each row's number of valid steps.
-    fn hidden(&self, x: &Tensor, lengths: &[i64], direction: Direction, mode: Mode) -> Result<(Tensor, Vec<i64>)> {
+    /// The top layer's outputs `[T', B, H or 2 H]`, each row's number of valid steps, and the states at the end.
+    fn hidden(
+        &self,
+        x: &Tensor,
+        lengths: &[i64],
+        direction: Direction,
+        mode: Mode,
+    ) -> Result<(Tensor, Vec<i64>, EncoderState)> {
         self.check_input(x, lengths.len(), direction)?;
         let frames = x.size()[1];
         if let Some(length) = lengths.iter().find(|&&length| length < 0 || length > frames) {
@@ -242,7 +280,7 @@ impl Encoder {
         let total = steps.iter().copied().max().unwrap_or(0);
         if total == 0 {
             let empty = Tensor::zeros([0, lengths.len() as i64, self.output_weight.size()[1]], self.options);
-            return Ok((empty, steps));
+            return Ok((empty, steps, self.initial_state(lengths.len() as i64)));
         }
         let (main, right) = match direction {
             Direction::LatencyControlled(grid) => (grid.chunk as i64 / stacking, grid.look_ahead as i64 / stacking),
@@ -254,14 +292,18 @@ impl Encoder {
         let lens: Vec<i64> = (0..blocks)
             .flat_map(|block| steps.iter().map(move |&step| (step - block * main).clamp(0, main + right)))
             .collect();
-        let layout = BlockLayout::new(main, right, blocks, &lens, x.device());
+        let mut layout = BlockLayout::new(main, right, blocks, &lens, x.device());
+        layout.truncation = match mode {
+            Mode::Train { bptt_frames, .. } if bptt_frames > 0 => Some((bptt_frames as i64 / stacking).max(1)),
+            _ => None,
+        };
         let padded = self.stack(x, lengths, blocks * main + right);
         let width = padded.size()[2];
         let cut = padded.unfold(0, main + right, main).permute([3, 0, 1, 2]);
         let z = cut.reshape([main + right, blocks * layout.batch, width]);
-        let (y, _) = self.run_blocks(&z, &layout, None, mode)?;
+        let (y, state) = self.run_blocks(&z, &layout, None, mode)?;
         let y = y.view([main, blocks, layout.batch, -1]).transpose(0, 1);
-        Ok((y.reshape([blocks * main, layout.batch, -1]).narrow(0, 0, total), steps))
+        Ok((y.reshape([blocks * main, layout.batch, -1]).narrow(0, 0, total), steps, state))
     }
 
     /// Many sessions, one batch: the rows of all `states`, one after another. Inverse: [`Encoder::split_states`].
@@ -281,7 +323,7 @@ impl Encoder {
         (0..rows).map(|index| EncoderState { layers: row(index) }).collect()
     }
 
-    fn check_input(&self, x: &Tensor, rows: usize, direction: Direction) -> Result<()> {
+    pub(super) fn check_input(&self, x: &Tensor, rows: usize, direction: Direction) -> Result<()> {
         let size = x.size();
         let dim = self.config.input_dim as i64;
         if size.len() != 3 || size[0] != rows as i64 || size[2] != dim {
@@ -354,7 +396,7 @@ impl Encoder {
 
 /// Dropout from a generator of our own: LibTorch's is one for the process, and threads would race for its draws.
 fn dropped_out(x: Tensor, mode: Mode, place: usize) -> Tensor {
-    let Mode::Train { dropout, seed } = mode else {
+    let Mode::Train { dropout, seed, .. } = mode else {
         return x;
     };
     let dropped = (256.0 * dropout).round().min(255.0);

@@ -1,11 +1,11 @@
 //! The network step by step, every state a tensor of its own: for looking at it, not for speed.
 //!
-//! Layer 5. One row, the whole utterance: the backward cell of a bidirectional layer runs from the last step to the
-//! first, without blocks.
+//! Layer 5. One row, block by block as a session runs it: `Full` and `Forward` are one block as long as the utterance.
 
 use super::cell::{Cell, CellState};
 use super::encoder::Encoder;
 use crate::error::{Error, Result};
+use crate::model_dir::Direction;
 use tch::{Kind, Tensor};
 
 /// A run of the network in which nothing is forgotten.
@@ -13,6 +13,9 @@ use tch::{Kind, Tensor};
 pub struct Unrolled {
     /// The forward cell's state after every step, layer by layer: `[1, H]` each.
     pub states: Vec<Vec<CellState>>,
+    /// The backward cell's `h` before every step (that of the step to its right, or 0 at a block's end), layer by layer:
+    /// `[1, H]` each; empty where there is no backward cell.
+    pub from_right: Vec<Vec<Tensor>>,
     /// What every layer took in, `[1, I]` a step.
     pub inputs: Vec<Vec<Tensor>>,
     /// Log-probs `[T', V]`.
@@ -24,34 +27,56 @@ impl Encoder {
     /// differences: layer, step, and the addend `[1, H]`.
     ///
     /// # Errors
-    /// When the input is empty or does not fit the model.
-    pub fn unroll(&self, x: &Tensor, nudge: Option<(usize, usize, &Tensor)>) -> Result<Unrolled> {
-        let size = x.size();
-        if size.len() != 2 || size[0] == 0 || size[1] != self.config().input_dim as i64 {
-            let dim = self.config().input_dim;
-            return Err(Error::Shape(format!("input {size:?}: must be [T, {dim}] with at least one frame")));
+    /// When the input is empty or does not fit the model, or the direction does not.
+    pub fn unroll(&self, x: &Tensor, direction: Direction, nudge: Option<(usize, usize, &Tensor)>) -> Result<Unrolled> {
+        let dim = self.config().input_dim;
+        if x.size().len() != 2 || x.size()[0] == 0 {
+            return Err(Error::Shape(format!("input {:?}: must be [T, {dim}] with at least one frame", x.size())));
         }
+        self.check_input(&x.unsqueeze(0), 1, direction)?;
         let stacked = self.stacked_steps(x);
-        let mut inputs: Vec<Tensor> = (0..stacked.size()[0]).map(|step| stacked.narrow(0, step, 1)).collect();
-        let (mut states, mut taken) = (Vec::new(), Vec::new());
-        for (index, layer) in self.layers().iter().enumerate() {
-            let mut cells = layer.cells().map(|(_, cell)| cell);
-            let forward = cells.next().ok_or_else(|| Error::Shape("a layer without cells".to_string()))?;
-            let here = nudge.filter(|(layer, ..)| *layer == index).map(|(_, step, addend)| (step, addend));
-            let forward_states = run(forward, inputs.iter(), here)?;
-            let mut outputs: Vec<Tensor> = forward_states.iter().map(|state| hidden(state).shallow_clone()).collect();
-            if let Some(backward) = cells.next() {
-                let mut backward_states = run(backward, inputs.iter().rev(), None)?;
-                backward_states.reverse();
-                for (output, state) in outputs.iter_mut().zip(&backward_states) {
-                    *output = Tensor::cat(&[&*output, hidden(state)], 1);
+        let steps = stacked.size()[0] as usize;
+        let stacking = self.config().stacking;
+        let (main, right) = match direction {
+            Direction::LatencyControlled(grid) => (grid.chunk / stacking, grid.look_ahead / stacking),
+            Direction::Forward | Direction::Full => (steps, 0),
+        };
+        let layers = self.layers().len();
+        let mut unrolled = Unrolled {
+            states: (0..layers).map(|_| Vec::new()).collect(),
+            from_right: (0..layers).map(|_| Vec::new()).collect(),
+            inputs: (0..layers).map(|_| Vec::new()).collect(),
+            log_probs: Tensor::new(),
+        };
+        let mut tops = Vec::new();
+        for start in (0..steps).step_by(main) {
+            let (kept, end) = (main.min(steps - start), (start + main + right).min(steps));
+            let mut z: Vec<Tensor> = (start..end).map(|step| stacked.narrow(0, step as i64, 1)).collect();
+            for (index, layer) in self.layers().iter().enumerate() {
+                let mut cells = layer.cells().map(|(_, cell)| cell);
+                let forward = cells.next().ok_or_else(|| Error::Shape("a layer without cells".to_string()))?;
+                let here = nudge.filter(|(layer, step, _)| *layer == index && (start..start + kept).contains(step));
+                let here = here.map(|(_, step, addend)| (step - start, addend));
+                let mut states = run(forward, z.iter(), unrolled.states[index].last(), here)?;
+                let mut outputs: Vec<Tensor> = states.iter().map(|state| hidden(state).shallow_clone()).collect();
+                if let Some(backward) = cells.next() {
+                    let mut leftward = run(backward, z.iter().rev(), None, None)?;
+                    leftward.reverse();
+                    for (output, state) in outputs.iter_mut().zip(&leftward) {
+                        *output = Tensor::cat(&[&*output, hidden(state)], 1);
+                    }
+                    let zero = backward.zero_state(1);
+                    let before = leftward.iter().skip(1).chain(std::iter::once(&zero)).take(kept);
+                    unrolled.from_right[index].extend(before.map(|state| hidden(state).shallow_clone()));
                 }
+                unrolled.states[index].extend(states.drain(..kept));
+                unrolled.inputs[index].extend(z.drain(..kept));
+                z = outputs;
             }
-            states.push(forward_states);
-            taken.push(std::mem::replace(&mut inputs, outputs));
+            tops.extend(z.drain(..kept));
         }
-        let log_probs = self.project_infer(&Tensor::cat(&inputs, 0));
-        Ok(Unrolled { states, inputs: taken, log_probs })
+        unrolled.log_probs = self.project_infer(&Tensor::cat(&tops, 0));
+        Ok(unrolled)
     }
 }
 
@@ -65,11 +90,12 @@ pub fn hidden(state: &CellState) -> &Tensor {
 fn run<'a>(
     cell: &Cell,
     inputs: impl Iterator<Item = &'a Tensor>,
+    before: Option<&CellState>,
     nudge: Option<(usize, &Tensor)>,
 ) -> Result<Vec<CellState>> {
     let mut states: Vec<CellState> = Vec::new();
     for (step, x) in inputs.enumerate() {
-        let (_, mut next) = match states.last() {
+        let (_, mut next) = match states.last().or(before) {
             Some(state) => cell.run(&x.unsqueeze(0), state, true)?,
             None => cell.run(&x.unsqueeze(0), &cell.zero_state(1), true)?,
         };

@@ -4,7 +4,7 @@
 
 mod run;
 
-pub use run::{RunCurves, plot_run};
+pub use run::{RunCurves, Summary, plot_run};
 
 use crate::error::{Error, Result};
 use plotters::coord::Shift;
@@ -46,14 +46,55 @@ pub struct Panel {
     pub y_label: String,
     /// Whether the y axis is logarithmic; values of 0 and below are then left out.
     pub logarithmic: bool,
-    /// The lines.
+    /// The lines; those without a name are not in the legend.
     pub lines: Vec<Line>,
+    /// Below the lines.
+    pub heat: Option<Heat>,
+    /// The x axis, where it is more than lines and grid need.
+    pub x_range: Option<(f64, f64)>,
+    /// Words at places of the x axis.
+    pub notes: Vec<(f64, String)>,
+}
+
+/// A value at every place of a grid, the larger the darker.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heat {
+    /// Edges of the grid on the x axis.
+    pub x: (f64, f64),
+    /// Edges of the grid on the y axis.
+    pub y: (f64, f64),
+    /// Column by column from the left, each from below; columns of one height.
+    pub columns: Vec<Vec<f64>>,
+}
+
+impl Heat {
+    /// Rectangles with their darkness from 0 to 1; white ones are left out.
+    fn cells(&self) -> Vec<([(f64, f64); 2], f64)> {
+        let finite = || self.columns.iter().flatten().copied().filter(|value| value.is_finite());
+        let (low, high) =
+            finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), value| (l.min(value), h.max(value)));
+        let width = (self.x.1 - self.x.0) / self.columns.len() as f64;
+        let mut cells = Vec::new();
+        for (column, values) in self.columns.iter().enumerate() {
+            let (left, height) = (self.x.0 + column as f64 * width, (self.y.1 - self.y.0) / values.len() as f64);
+            for (row, value) in values.iter().enumerate() {
+                let darkness = if high > low { (value - low) / (high - low) } else { 0.0 };
+                let below = self.y.0 + row as f64 * height;
+                if darkness > 0.02 {
+                    cells.push(([(left, below), (left + width, below + height)], darkness));
+                }
+            }
+        }
+        cells
+    }
 }
 
 impl Panel {
     /// Smallest and largest x and y that can be shown, a little apart.
     fn ranges(&self) -> Option<[(f64, f64); 2]> {
-        let points: Vec<(f64, f64)> = self.lines.iter().flat_map(|line| self.shown(line)).collect();
+        let mut points: Vec<(f64, f64)> = self.lines.iter().flat_map(|line| self.shown(line)).collect();
+        let edges = self.heat.iter().flat_map(|heat| [(heat.x.0, heat.y.0), (heat.x.1, heat.y.1)]);
+        points.extend(edges.filter(|&(_, y)| !self.logarithmic || y > 0.0));
         let range = |values: &mut dyn Iterator<Item = f64>| {
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
         };
@@ -64,7 +105,7 @@ impl Panel {
             (true, false) => (y.0 / 2.0, y.1 * 2.0),
             (false, _) => apart(y),
         };
-        (!points.is_empty()).then_some([apart(x), y])
+        (!points.is_empty()).then_some([self.x_range.unwrap_or_else(|| apart(x)), y])
     }
 
     fn shown<'a>(&'a self, line: &'a Line) -> impl Iterator<Item = (f64, f64)> + 'a {
@@ -73,11 +114,11 @@ impl Panel {
     }
 }
 
-/// Draws panels one below another, `size` pixels wide and high in all.
+/// Draws panels in rows of `columns`, one row below another, `size` pixels wide and high in all.
 ///
 /// # Errors
 /// When the ending is neither `.svg` nor `.png`, there is nothing to draw, or the file cannot be written.
-pub fn draw(path: &Path, size: (u32, u32), panels: &[Panel]) -> Result<()> {
+pub fn draw(path: &Path, size: (u32, u32), columns: usize, panels: &[Panel]) -> Result<()> {
     static FONTS: Once = Once::new();
     FONTS.call_once(|| {
         // Refused only if the bytes were no font, which the tests would show.
@@ -91,8 +132,8 @@ pub fn draw(path: &Path, size: (u32, u32), panels: &[Panel]) -> Result<()> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_lowercase();
     let partial = path.with_extension(format!("partial.{ending}"));
     let drawn = match ending.as_str() {
-        "svg" => on_canvas(SVGBackend::new(&partial, size).into_drawing_area(), panels),
-        "png" => on_canvas(BitMapBackend::new(&partial, size).into_drawing_area(), panels),
+        "svg" => on_canvas(SVGBackend::new(&partial, size).into_drawing_area(), columns, panels),
+        "png" => on_canvas(BitMapBackend::new(&partial, size).into_drawing_area(), columns, panels),
         _ => return Err(Error::invalid("plot", path.display(), "a file name that ends in .svg or .png")),
     };
     let renamed =
@@ -134,6 +175,13 @@ macro_rules! in_panel {
                 .light_line_style(WHITE)
                 .bold_line_style(mesh_style)
                 .draw()?;
+            if let Some(heat) = &panel.heat {
+                let shade = |darkness: f64| {
+                    let mixed = |full: f64| (255.0 - darkness * (255.0 - full)) as u8;
+                    RGBColor(mixed(20.0), mixed(24.0), mixed(60.0)).filled()
+                };
+                chart.draw_series(heat.cells().into_iter().map(|(cell, value)| Rectangle::new(cell, shade(value))))?;
+            }
             for (index, line) in panel.lines.iter().enumerate() {
                 let colour = COLOURS[index % COLOURS.len()];
                 let style = ShapeStyle { color: colour.to_rgba(), filled: true, stroke_width: 2 };
@@ -143,10 +191,20 @@ macro_rules! in_panel {
                     chart.draw_series([Circle::new(point, 3, style)])?.label(&line.name);
                 } else {
                     let series = chart.draw_series(LineSeries::new(points, style))?;
-                    series.label(&line.name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+                    if !line.name.is_empty() {
+                        series.label(&line.name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+                    }
                 }
             }
-            if panel.lines.len() > 1 {
+            // In rows by turns, so that neighbours do not cover one another.
+            let height = chart.plotting_area().dim_in_pixel().1 as i32;
+            for (index, (place, word)) in panel.notes.iter().enumerate() {
+                let (x, top) = chart.backend_coord(&(*place, chart.y_range().end));
+                let origin = $area.get_base_pixel();
+                let position = (x - origin.0, top - origin.1 + (index % 3) as i32 * (height / 8).clamp(12, 18));
+                $area.draw(&Text::new(word.clone(), position, (FONT, 15)))?;
+            }
+            if panel.lines.iter().filter(|line| !line.name.is_empty()).count() > 1 {
                 chart
                     .configure_series_labels()
                     .position(SeriesLabelPosition::UpperRight)
@@ -160,10 +218,11 @@ macro_rules! in_panel {
     };
 }
 
-fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, panels: &[Panel]) -> Result<(), String> {
+fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, columns: usize, panels: &[Panel]) -> Result<(), String> {
     let text = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
     canvas.fill(&WHITE).map_err(text)?;
-    for (area, panel) in canvas.split_evenly((panels.len(), 1)).iter().zip(panels) {
+    for (area, panel) in canvas.split_evenly((panels.len().div_ceil(columns.max(1)), columns.max(1))).iter().zip(panels)
+    {
         if let Some([(x0, x1), (y0, y1)]) = panel.ranges() {
             if panel.logarithmic {
                 in_panel!(area, panel, x0..x1, (y0..y1).log_scale()).map_err(text)?;
@@ -181,7 +240,16 @@ mod tests {
 
     fn panel(points: Vec<(f64, f64)>, logarithmic: bool) -> Panel {
         let lines = vec![Line { name: "a".into(), points }, Line { name: "b".into(), points: vec![(1.0, 2.0)] }];
-        Panel { title: "t".into(), x_label: "x".into(), y_label: "y".into(), logarithmic, lines }
+        Panel {
+            title: "t".into(),
+            x_label: "x".into(),
+            y_label: "y".into(),
+            logarithmic,
+            lines,
+            heat: Some(Heat { x: (0.0, 2.0), y: (1.0, 2.0), columns: vec![vec![0.0, 1.0], vec![f64::NAN, 0.5]] }),
+            notes: vec![(0.5, "word".into())],
+            x_range: None,
+        }
     }
 
     #[test]
@@ -196,22 +264,29 @@ mod tests {
         let points = vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 0.0), (3.0, 1e9)];
         for (name, first) in [("a.svg", b"<svg".as_slice()), ("a.png", b"\x89PNG".as_slice())] {
             let path = folder.path().join(name);
-            draw(&path, (600, 400), &[panel(points.clone(), false), panel(points.clone(), true)]).expect("drawn");
+            draw(&path, (600, 400), 2, &[panel(points.clone(), false), panel(points.clone(), true)]).expect("drawn");
             assert!(std::fs::read(&path).expect("bytes").starts_with(first), "{name}");
         }
         let svg = std::fs::read_to_string(folder.path().join("a.svg")).expect("svg");
-        assert!(svg.contains("polyline") && !svg.contains("NaN"), "{svg}");
+        assert!(svg.contains("polyline") && svg.contains("word") && !svg.contains("NaN"), "{svg}");
+    }
+
+    #[test]
+    fn the_largest_value_of_a_grid_is_darkest_and_the_smallest_white() {
+        let heat = Heat { x: (0.0, 4.0), y: (0.0, 10.0), columns: vec![vec![1.0, 3.0], vec![2.0, f64::NAN]] };
+        assert_eq!(heat.cells(), [([(0.0, 5.0), (2.0, 10.0)], 1.0), ([(2.0, 0.0), (4.0, 5.0)], 0.5)]);
     }
 
     #[test]
     fn nothing_to_draw_and_unknown_endings_are_errors_that_leave_nothing() {
         let folder = tempfile::tempdir().expect("folder");
-        let empty = draw(&folder.path().join("a.svg"), (100, 100), &[Panel::default()]).expect_err("empty");
+        let empty = draw(&folder.path().join("a.svg"), (100, 100), 1, &[Panel::default()]).expect_err("empty");
         assert!(empty.to_string().contains("no point"), "{empty}");
         let good = panel(vec![(0.0, 1.0), (1.0, 2.0)], false);
-        let ending = draw(&folder.path().join("a.pdf"), (100, 100), std::slice::from_ref(&good)).expect_err("ending");
+        let ending =
+            draw(&folder.path().join("a.pdf"), (100, 100), 1, std::slice::from_ref(&good)).expect_err("ending");
         assert!(ending.to_string().contains(".svg or .png"), "{ending}");
-        let missing = draw(&folder.path().join("no/a.svg"), (100, 100), &[good]).expect_err("folder");
+        let missing = draw(&folder.path().join("no/a.svg"), (100, 100), 1, &[good]).expect_err("folder");
         assert!(missing.to_string().contains("a.svg"), "{missing}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 0);
     }

@@ -77,19 +77,10 @@ impl Dataset {
     /// When a manifest cannot be read or nothing is left to train on.
     pub fn load(config: &TrainConfig, tokens: Option<TokenTable>) -> Result<Self> {
         let mut preflight = Preflight::default();
-        let manifests: Vec<PathBuf> = config.data.train.iter().map(|set| set.manifest().to_path_buf()).collect();
-        let mut train = read_manifests(&manifests, &mut preflight)?;
+        let (train, held_out) = listed_for_training(config, &mut preflight)?;
         let mut dev = read_manifests(&config.data.dev, &mut preflight)?;
+        dev.extend(held_out);
         let noise = read_manifests(&config.data.noise, &mut preflight)?;
-        let held_out: HashSet<&str> = config.data.dev_speakers.iter().map(String::as_str).collect();
-        let is_dev = |(_, utterance): &Listed| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
-        let speakers = config.data.dev.len();
-        dev.extend(train.iter().filter(|listed| is_dev(listed)).map(|(_, utterance)| (speakers, utterance.clone())));
-        train.retain(|listed| !is_dev(listed));
-        let excluded: HashSet<String> = config.data.exclude.iter().map(|text| normalize(text)).collect();
-        let before = train.len();
-        train.retain(|(_, utterance)| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
-        preflight.excluded = before - train.len();
         let tokens = match tokens {
             Some(tokens) => tokens,
             None => make_tokens(config, &train)?,
@@ -138,6 +129,29 @@ impl Dataset {
 
 /// An utterance with the place of its manifest in the list.
 type Listed = (usize, Utterance);
+
+/// The token table of a recipe, without reading a recording.
+///
+/// # Errors
+/// When a manifest cannot be read.
+pub fn recipe_tokens(config: &TrainConfig) -> Result<TokenTable> {
+    make_tokens(config, &listed_for_training(config, &mut Preflight::default())?.0)
+}
+
+/// What the training manifests list, without the texts that are left out; and their speakers that are held out.
+fn listed_for_training(config: &TrainConfig, preflight: &mut Preflight) -> Result<(Vec<Listed>, Vec<Listed>)> {
+    let manifests: Vec<PathBuf> = config.data.train.iter().map(|set| set.manifest().to_path_buf()).collect();
+    let held_out: HashSet<&str> = config.data.dev_speakers.iter().map(String::as_str).collect();
+    let is_dev = |(_, utterance): &Listed| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
+    let (dev, mut train): (Vec<Listed>, Vec<Listed>) =
+        read_manifests(&manifests, preflight)?.into_iter().partition(is_dev);
+    let excluded: HashSet<String> = config.data.exclude.iter().map(|text| normalize(text)).collect();
+    let before = train.len();
+    train.retain(|(_, utterance)| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
+    preflight.excluded = before - train.len();
+    let speakers = config.data.dev.len();
+    Ok((train, dev.into_iter().map(|(_, utterance)| (speakers, utterance)).collect()))
+}
 
 /// All utterances of manifests relative to the corpus folder.
 fn read_manifests(paths: &[PathBuf], preflight: &mut Preflight) -> Result<Vec<Listed>> {

@@ -157,6 +157,15 @@ pub fn export(run: &Path, choice: Choice, kind: Kind, out: &Path) -> Result<()> 
     if card.exists() { Ok(()) } else { write_atomically(&card, card_text(&folder, &model, choice)?.as_bytes()) }
 }
 
+/// Epochs that a run has done, 0 where there is none.
+///
+/// # Errors
+/// When its checkpoint is damaged.
+pub fn epochs_done(run: &Path) -> Result<u64> {
+    let last = RunFolder::new(run).last();
+    if last.exists() { Ok(checkpoint::progress(&last)?.epoch) } else { Ok(0) }
+}
+
 /// Element-wise mean of weights files.
 fn mean(files: &[PathBuf]) -> Result<Vec<(String, Tensor)>> {
     let mut sum: Vec<(String, Tensor)> = Vec::new();

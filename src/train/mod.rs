@@ -24,8 +24,9 @@ mod validate;
 pub use crate::corpus::{Manifest, Utterance};
 pub use adapt::Adaptation;
 pub use augment::NoiseKind;
+pub use dataset::recipe_tokens;
 pub use evaluate::{Evaluation, Scored, evaluate};
-pub use export::{Choice, export};
+pub use export::{Choice, epochs_done, export};
 pub use recipe::{
     AugmentRecipe, CORPUS_VARIABLE, DataRecipe, ModelRecipe, OptimizerRecipe, Precision, TokenRecipe, TrainConfig,
     TrainSet, WeightedSet, corpus_folder,

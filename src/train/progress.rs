@@ -32,6 +32,8 @@ pub(super) struct StepFigures<'a> {
     pub rate: f64,
     /// Each layer's gradient norm before clipping.
     pub gradient_norms: &'a [(String, f64)],
+    /// Each layer's norm of the forward `h` after the last step, mean over rows.
+    pub state_norms: &'a [f64],
     /// Norm above which gradients are scaled down.
     pub clip_norm: f64,
     /// Seconds of audio a second.
@@ -100,10 +102,11 @@ impl Report {
 
     /// A step was done.
     pub fn step(&mut self, figures: StepFigures) -> Result<()> {
-        let StepFigures { step, epoch, loss, rate, gradient_norms, clip_norm, speed, left, pace } = figures;
+        let StepFigures { step, epoch, loss, rate, gradient_norms, state_norms, clip_norm, speed, left, pace } =
+            figures;
         let gradient_norm = total_norm(gradient_norms);
-        let layers: serde_json::Map<String, serde_json::Value> =
-            gradient_norms.iter().map(|(layer, norm)| (layer.clone(), (*norm).into())).collect();
+        let states: Vec<(String, f64)> =
+            state_norms.iter().enumerate().map(|(index, norm)| (format!("layers.{index}"), *norm)).collect();
         let message = format!("epoch {epoch}  loss {loss:.3}  {speed:.0} x real time");
         self.bar.set_position(step);
         self.bar.set_message(message.clone());
@@ -113,11 +116,17 @@ impl Report {
         }
         let line = serde_json::json!({
             "step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "gradient_norm": gradient_norm,
-            "gradient_norms": layers, "clipped": gradient_norm > clip_norm, "x_real_time": speed,
+            "gradient_norms": as_object(gradient_norms), "state_norms": as_object(&states), "clipped": gradient_norm > clip_norm, "x_real_time": speed,
         });
-        let names: Vec<String> = gradient_norms.iter().map(|(layer, _)| format!("gradient_norm/{layer}")).collect();
-        let mut scalars = vec![("loss", loss), ("learning_rate", rate), ("gradient_norm", gradient_norm)];
-        scalars.extend(names.iter().zip(gradient_norms).map(|(name, (_, norm))| (name.as_str(), *norm)));
+        let clipped = f64::from(u8::from(gradient_norm > clip_norm));
+        let by_layer = [("gradient_norm", gradient_norms), ("state_norm", &states)];
+        let by_layer: Vec<(String, f64)> = by_layer
+            .iter()
+            .flat_map(|(what, norms)| norms.iter().map(move |(layer, norm)| (format!("{what}/{layer}"), *norm)))
+            .collect();
+        let mut scalars =
+            vec![("loss", loss), ("learning_rate", rate), ("gradient_norm", gradient_norm), ("clipped", clipped)];
+        scalars.extend(by_layer.iter().map(|(name, norm)| (name.as_str(), *norm)));
         self.events.scalars(step, &scalars)?;
         self.write(&line)
     }
@@ -154,6 +163,11 @@ impl Report {
     fn write(&mut self, line: &serde_json::Value) -> Result<()> {
         writeln!(self.metrics, "{line}").map_err(|error| Error::io(&self.path, error))
     }
+}
+
+/// Layer -> norm.
+fn as_object(norms: &[(String, f64)]) -> serde_json::Map<String, serde_json::Value> {
+    norms.iter().map(|(layer, norm)| (layer.clone(), (*norm).into())).collect()
 }
 
 /// Tells how many recordings have been read, from whichever thread reads.

@@ -5,7 +5,7 @@
 use super::augment::NoiseKind;
 use crate::error::{Error, Result};
 use crate::frontend::FrontEndConfig;
-use crate::model_dir::{CellKind, DirectionConfig, Head};
+use crate::model_dir::{CellKind, DirectionConfig, EncoderConfig, Head};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -167,6 +167,9 @@ pub struct OptimizerRecipe {
     pub clip_norm: f64,
     /// Dropout on the input of every layer above the first and of the projection.
     pub dropout: f64,
+    /// Truncated back-propagation through time: frames that the gradient goes back at most. A multiple of the stacking
+    /// and of every chunk; 0 goes back to the start.
+    pub bptt_frames: usize,
     /// In what is computed.
     pub precision: Precision,
     /// Moving average of the weights a step; what is evaluated and exported. 0 is none.
@@ -196,6 +199,7 @@ impl Default for OptimizerRecipe {
             weight_decay: 0.01,
             clip_norm: 5.0,
             dropout: 0.2,
+            bptt_frames: 0,
             precision: Precision::Float32,
             ema_decay: 0.995,
             checkpoint_minutes: 3.0,
@@ -294,6 +298,20 @@ impl TrainConfig {
         Ok(config)
     }
 
+    /// The network that a table of `vocabulary` tokens makes of it.
+    pub fn network(&self, vocabulary: usize) -> EncoderConfig {
+        EncoderConfig {
+            input_dim: self.front_end.num_ceps,
+            stacking: self.model.stacking,
+            cell: self.model.cell,
+            layers: self.model.layers,
+            hidden: self.model.hidden,
+            direction: self.model.direction.clone(),
+            vocabulary,
+            head: self.model.head,
+        }
+    }
+
     /// A class is of a whole recording: nothing joined, nothing but classes.
     fn validate_head(&self) -> Result<()> {
         let classify = self.model.head == Head::Classify;
@@ -304,6 +322,21 @@ impl TrainConfig {
             return Err(Error::invalid("augment.join_probability", self.augment.join_probability, "0 for classes"));
         }
         Ok(())
+    }
+
+    /// The state is cut between whole steps, and between whole blocks.
+    fn validate_bptt(&self) -> Result<()> {
+        let chunks = match &self.model.direction {
+            DirectionConfig::LatencyControlled(grids) => grids.iter().map(|grid| grid.chunk).collect(),
+            DirectionConfig::Forward | DirectionConfig::Full => Vec::new(),
+        };
+        let steps = chunks.into_iter().chain([self.model.stacking]);
+        match steps.filter(|&step| step > 0).find(|&step| !self.train.bptt_frames.is_multiple_of(step)) {
+            Some(step) => {
+                Err(Error::invalid("train.bptt_frames", self.train.bptt_frames, format!("a multiple of {step}, or 0")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks every field that the network's own check does not see.
@@ -323,6 +356,7 @@ impl TrainConfig {
         }
         self.front_end.validate()?;
         self.validate_head()?;
+        self.validate_bptt()?;
         let (train, augment) = (&self.train, &self.augment);
         for (what, value, low, high) in [
             ("train.epochs", train.epochs as f64, 1.0, 1e6),

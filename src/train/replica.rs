@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::recipe::Precision;
 use crate::error::{Error, Result};
 use crate::model_dir::{Direction, Head};
-use crate::nn::{Encoder, Mode, ctc_loss};
+use crate::nn::{CellState, Encoder, EncoderState, Mode, Outputs, ctc_loss, hidden};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
 use tch::{Kind, Tensor};
@@ -18,6 +18,8 @@ use tch::{Kind, Tensor};
 pub(super) struct StepSettings {
     pub direction: Direction,
     pub dropout: f64,
+    /// Frames that the gradient goes back at most; 0 is all.
+    pub bptt_frames: usize,
     pub precision: Precision,
     /// Of the step's draws; each replica derives its own.
     pub seed: u64,
@@ -29,6 +31,8 @@ pub(super) struct StepSettings {
 pub(super) struct StepGradient {
     pub loss: f64,
     pub gradients: Vec<Tensor>,
+    /// Sum over rows of each layer's norm of the forward `h` after the batch's last step.
+    pub state_norms: Vec<f64>,
 }
 
 struct Replica {
@@ -66,6 +70,9 @@ impl Replicas {
         for part in results {
             let part = part?;
             total.loss += part.loss;
+            for (sum, norm) in total.state_norms.iter_mut().zip(&part.state_norms) {
+                *sum += norm;
+            }
             for (sum, gradient) in total.gradients.iter_mut().zip(&part.gradients) {
                 let _ = sum.g_add_(gradient);
             }
@@ -116,8 +123,8 @@ fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result
     }
     let (kind, device) = encoder.options();
     let x = Tensor::from_slice(&batch.features).view(batch.shape).to_device(device);
-    let mode = Mode::Train { dropout: settings.dropout, seed: settings.seed };
-    let losses = match settings.precision {
+    let mode = Mode::Train { dropout: settings.dropout, seed: settings.seed, bptt_frames: settings.bptt_frames };
+    let (losses, state) = match settings.precision {
         Precision::Float32 => losses(encoder, &x.to_kind(kind), batch, settings.direction, mode)?,
         Precision::Bfloat16 => {
             let cast = encoder.cast(Kind::BFloat16);
@@ -130,24 +137,33 @@ fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result
         let gradient = parameter.grad();
         if gradient.defined() { gradient } else { parameter.zeros_like().detach() }
     });
-    Ok(StepGradient { loss: loss.double_value(&[]), gradients: gradients.collect() })
+    let norm = |state: &CellState| {
+        let squares = hidden(state).to_kind(Kind::Double).square().sum_dim_intlist(-1, false, Kind::Double);
+        squares.sqrt().sum(Kind::Double).double_value(&[])
+    };
+    let state_norms = tch::no_grad(|| state.layers.iter().map(norm).collect());
+    Ok(StepGradient { loss: loss.double_value(&[]), gradients: gradients.collect(), state_norms })
 }
 
-/// Each row's loss: CTC, or the cross-entropy of its class.
-fn losses(encoder: &Encoder, x: &Tensor, batch: &Batch, direction: Direction, mode: Mode) -> Result<Tensor> {
-    match encoder.config().head {
-        Head::Ctc => {
-            let (log_probs, lengths) = encoder.forward(x, &batch.lengths, direction, mode)?;
-            ctc_loss(&log_probs, &lengths, &batch.labels)
-        }
+/// Each row's loss (CTC, or the cross-entropy of its class), and the states at the end.
+fn losses(
+    encoder: &Encoder,
+    x: &Tensor,
+    batch: &Batch,
+    direction: Direction,
+    mode: Mode,
+) -> Result<(Tensor, EncoderState)> {
+    let Outputs { log_probs, steps, state } = encoder.run(x, &batch.lengths, direction, mode)?;
+    let losses = match encoder.config().head {
+        Head::Ctc => ctc_loss(&log_probs, &steps, &batch.labels)?,
         Head::Classify => {
-            let log_probs = encoder.classify(x, &batch.lengths, direction, mode)?;
             // No word at all is class 0.
             let classes: Vec<i64> = batch.labels.iter().map(|labels| labels.first().copied().unwrap_or(0)).collect();
             let classes = Tensor::from_slice(&classes).to_device(log_probs.device());
-            Ok(-log_probs.gather(1, &classes.unsqueeze(1), false).squeeze_dim(1))
+            -log_probs.gather(1, &classes.unsqueeze(1), false).squeeze_dim(1)
         }
-    }
+    };
+    Ok((losses, state))
 }
 
 #[cfg(test)]
@@ -193,7 +209,7 @@ mod tests {
 
     fn step(count: usize, precision: Precision) -> StepGradient {
         let direction = Direction::LatencyControlled(GRID);
-        let settings = StepSettings { direction, dropout: 0.0, precision, seed: 1, divisor: 7.0 };
+        let settings = StepSettings { direction, dropout: 0.0, bptt_frames: 0, precision, seed: 1, divisor: 7.0 };
         Replicas::start(&encoder(), count).expect("replicas").step(batch(), settings).expect("step")
     }
 
@@ -221,8 +237,14 @@ mod tests {
             let encoder = Encoder::new(&config, 3, Kind::Double, Device::Cpu).expect("encoder");
             drop(turn);
             let batch = || Batch { labels: vec![vec![1], vec![3], vec![]], ..batch() };
-            let settings =
-                StepSettings { direction, dropout: 0.0, precision: Precision::Float32, seed: 1, divisor: 3.0 };
+            let settings = StepSettings {
+                direction,
+                dropout: 0.0,
+                bptt_frames: 0,
+                precision: Precision::Float32,
+                seed: 1,
+                divisor: 3.0,
+            };
             let whole = Replicas::start(&encoder, 1).expect("replicas").step(batch(), settings).expect("step");
             let parts = Replicas::start(&encoder, 2).expect("replicas").step(batch(), settings).expect("step");
             assert!(worst(&whole, &parts) < 1e-12);
@@ -248,11 +270,45 @@ mod tests {
         assert!((exact.loss / rough.loss - 1.0).abs() < 0.02, "{} {}", exact.loss, rough.loss);
     }
 
+    /// The gradient with the state detached by hand at the same places, and the full one's values.
+    #[test]
+    fn truncated_back_propagation_cuts_the_gradient_and_nothing_else() {
+        let grid = |bptt_frames| {
+            let direction = Direction::LatencyControlled(GRID);
+            let settings = StepSettings {
+                direction,
+                dropout: 0.0,
+                bptt_frames,
+                precision: Precision::Float32,
+                seed: 1,
+                divisor: 7.0,
+            };
+            Replicas::start(&encoder(), 1).expect("replicas").step(batch(), settings).expect("step")
+        };
+        let full = grid(0);
+        // 25 frames are blocks of 6: what reaches back further than all of them cuts nothing.
+        assert!(worst(&full, &grid(30)) < 1e-12);
+        let cut = grid(12);
+        assert!((full.loss - cut.loss).abs() < 1e-12 && full.state_norms == cut.state_norms);
+        assert!(worst(&full, &cut) > 1e-5, "{}", worst(&full, &cut));
+        // The output layer sees no time; the further the gradient goes back, the nearer it is to the full one.
+        let projection = |a: &StepGradient| a.gradients.last().expect("the bias").copy();
+        assert!((projection(&full) - projection(&cut)).abs().max().double_value(&[]) < 1e-12);
+        assert!(worst(&full, &grid(18)) < worst(&full, &grid(6)));
+    }
+
     #[test]
     fn a_batch_that_does_not_fit_is_an_error_and_the_replica_goes_on() {
         let replicas = Replicas::start(&encoder(), 2).expect("replicas");
         let direction = Direction::LatencyControlled(GRID);
-        let settings = StepSettings { direction, dropout: 0.0, precision: Precision::Float32, seed: 1, divisor: 7.0 };
+        let settings = StepSettings {
+            direction,
+            dropout: 0.0,
+            bptt_frames: 0,
+            precision: Precision::Float32,
+            seed: 1,
+            divisor: 7.0,
+        };
         let labels = vec![vec![1, 2, 2], vec![9], vec![]];
         assert!(replicas.step(Batch { labels, ..batch() }, settings).is_err());
         assert!(replicas.step(batch(), settings).is_ok());

@@ -16,7 +16,7 @@ use super::replica::{Replicas, StepGradient, StepSettings};
 use super::schedule::Schedule;
 use super::validate::{DevErrors, dev_errors};
 use crate::error::{Error, Result};
-use crate::model_dir::{Direction, EncoderConfig, Head, MODEL_FORMAT, ModelConfig, ModelDir};
+use crate::model_dir::{Direction, Head, MODEL_FORMAT, ModelConfig, ModelDir};
 use crate::nn::{Encoder, weights};
 use rand::RngExt;
 use std::path::Path;
@@ -39,6 +39,14 @@ pub enum Start {
     Init(Box<ModelDir>),
     /// Where the run folder's last checkpoint is.
     Resume,
+}
+
+/// What a step tells of each layer.
+struct Norms {
+    /// Its name, and the norm of its gradient before clipping.
+    gradients: Vec<(String, f64)>,
+    /// Of the forward `h` after the last step, mean over rows.
+    states: Vec<f64>,
 }
 
 /// A training in its run folder.
@@ -201,7 +209,8 @@ impl Trainer {
                 epoch,
                 loss: self.progress.loss_sum / self.progress.losses.max(1) as f64,
                 rate: self.schedule.rate(self.progress.step.saturating_sub(1)),
-                gradient_norms: &norms,
+                gradient_norms: &norms.gradients,
+                state_norms: &norms.states,
                 clip_norm: self.config.train.clip_norm,
                 speed: seconds / elapsed,
                 left: self.total_steps.saturating_sub(self.progress.step),
@@ -219,8 +228,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// One step; each layer's gradient norm before clipping. A batch whose loss or gradient is not finite is named and left out.
-    fn step(&mut self, batch: Batch, report: &Report) -> Result<Vec<(String, f64)>> {
+    /// One step; each layer's norms. A batch whose loss or gradient is not finite is named and left out.
+    fn step(&mut self, batch: Batch, report: &Report) -> Result<Norms> {
         let step = self.progress.step;
         let recipe = &self.config.train;
         let rows = batch.labels.len();
@@ -231,12 +240,13 @@ impl Trainer {
         let settings = StepSettings {
             direction: self.direction(step),
             dropout: recipe.dropout,
+            bptt_frames: recipe.bptt_frames,
             precision: recipe.precision,
             seed: recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step),
             divisor: labels as f64,
         };
         let names = batch.names.join(", ");
-        let StepGradient { loss, gradients } = self.replicas.step(batch, settings)?;
+        let StepGradient { loss, gradients, state_norms } = self.replicas.step(batch, settings)?;
         let (frozen, stack) = (layers::frozen(&self.config), self.config.model.layers);
         let learned =
             self.parameters.iter().zip(gradients).filter(|((name, _), _)| !layers::contain(&frozen, name, stack));
@@ -255,7 +265,8 @@ impl Trainer {
             report.tell(&format!("step {step}: loss {loss}, gradient norm {norm}; left out: {names}"));
         }
         self.progress.step += 1;
-        Ok(norms)
+        let states = state_norms.iter().map(|sum| sum / rows as f64).collect();
+        Ok(Norms { gradients: norms, states })
     }
 
     /// One of the directions that the recipe names, drawn anew for each step.
@@ -320,16 +331,7 @@ impl Trainer {
 
 /// The model's facts: given ones are kept, others follow from recipe and data.
 fn describe(config: &TrainConfig, dataset: &Dataset, given: Option<&ModelDir>, run: &RunFolder) -> Result<ModelDir> {
-    let encoder = EncoderConfig {
-        input_dim: config.front_end.num_ceps,
-        stacking: config.model.stacking,
-        cell: config.model.cell,
-        layers: config.model.layers,
-        hidden: config.model.hidden,
-        direction: config.model.direction.clone(),
-        vocabulary: dataset.tokens.len(),
-        head: config.model.head,
-    };
+    let encoder = config.network(dataset.tokens.len());
     let facts =
         ModelConfig { format: MODEL_FORMAT, name: config.name.clone(), front_end: config.front_end.clone(), encoder };
     facts.validate()?;

@@ -1,14 +1,14 @@
 //! `eddy lab gradients`: norms of the gradient step by step into the past, as a table, a CSV file and a picture.
 
-use crate::audio::read_all;
+use super::listen::{features, parse_cell};
 use crate::cli::args::DeviceArgs;
-use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
-use crate::lab::{GradientFlow, fitted_rate, gradient_flow};
+use crate::frontend::FrontEndConfig;
+use crate::lab::{GradientFlow, cell_name, fitted_rate, gradient_flow};
 use crate::nn::{Encoder, weights};
 use crate::plot::{Line, Panel, draw};
-use crate::{CellKind, DirectionConfig, EncoderConfig, Frames, Head, ModelDir, Stage};
+use crate::{CellKind, Direction, DirectionConfig, EncoderConfig, Head, ModelDir};
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tch::{Kind, Tensor};
 
 /// Flags of `eddy lab gradients`.
@@ -30,7 +30,7 @@ pub(super) struct GradientsArgs {
     #[arg(value_name = "WAV")]
     recording: PathBuf,
     /// Untrained cells to look at: rnn, lstm, gru; none for the model alone
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "rnn,lstm,gru", value_parser = parse_cell)]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "rnn,lstm,gru", value_parser = parse_cell_or_none)]
     cell: Vec<Option<CellKind>>,
     /// Recurrent weights of the untrained cells times these (orthogonal at 1)
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1")]
@@ -58,20 +58,15 @@ pub(super) struct GradientsArgs {
     device: DeviceArgs,
 }
 
-fn parse_cell(text: &str) -> Result<Option<CellKind>, String> {
-    match text {
-        "rnn" => Ok(Some(CellKind::Rnn)),
-        "lstm" => Ok(Some(CellKind::Lstm)),
-        "gru" => Ok(Some(CellKind::Gru)),
-        "none" => Ok(None),
-        _ => Err("must be rnn, lstm, gru or none".to_string()),
-    }
+fn parse_cell_or_none(text: &str) -> Result<Option<CellKind>, String> {
+    if text == "none" { Ok(None) } else { parse_cell(text).map(Some).map_err(|error| format!("{error}, or none")) }
 }
 
 /// A network that is looked at.
 struct Subject {
     name: String,
     encoder: Encoder,
+    direction: Direction,
 }
 
 /// What one network does at one length.
@@ -85,14 +80,14 @@ struct Looked {
 pub(super) fn run(args: GradientsArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let model = args.model.as_deref().map(ModelDir::open).transpose()?;
-    let (x, subjects) = (features(&args.recording, model.as_ref())?, subjects(&args, model.as_ref(), device)?);
+    let (x, subjects) = (features(&args.recording, model.as_ref())?.0, subjects(&args, model.as_ref(), device)?);
     anyhow::ensure!(!subjects.is_empty(), "nothing to look at: name cells with --cell or a model with --model");
     let x = Tensor::from_slice(&x.data).view([x.len() as i64, x.dim as i64]).to_kind(Kind::Double).to_device(device);
     let mut looked: Vec<Looked> = Vec::new();
     for subject in &subjects {
         for &length in &args.length {
             let frames = (i64::from(length) * subject.encoder.config().stacking as i64).min(x.size()[0]);
-            let flow = gradient_flow(&subject.encoder, &x.narrow(0, 0, frames))?;
+            let flow = gradient_flow(&subject.encoder, &x.narrow(0, 0, frames), subject.direction)?;
             // Lengths above the recording's are one.
             if looked.last().is_none_or(|last| last.name != subject.name || last.length != flow.steps) {
                 looked.push(Looked { name: subject.name.clone(), length: flow.steps, flow });
@@ -102,35 +97,9 @@ pub(super) fn run(args: GradientsArgs) -> Result<u8> {
     print!("{}", table(&looked));
     let (csv, svg) = (args.output.with_extension("csv"), args.output.with_extension("svg"));
     crate::error::write_atomically(&csv, as_csv(&looked).as_bytes())?;
-    draw(&svg, (1000, 900), &panels(&looked))?;
+    draw(&svg, (1000, 900), 1, &panels(&looked))?;
     println!("{}\n{}", csv.display(), svg.display());
     Ok(0)
-}
-
-/// The recording as the model hears it, or by the default front end with its own mean and variance.
-fn features(path: &Path, model: Option<&ModelDir>) -> Result<Frames> {
-    let samples = {
-        let mut source = crate::audio::open(path)?;
-        let rate = source.sample_rate();
-        (read_all(source.as_mut())?, rate)
-    };
-    let run = |config: &FrontEndConfig, cmvn: Option<&CmvnStats>| -> crate::Result<Frames> {
-        let mut front_end = FrontEnd::new(config, samples.1, cmvn)?;
-        let mut frames = Frames::new(front_end.dim());
-        front_end.push(&samples.0, &mut frames)?;
-        front_end.finish(&mut frames)?;
-        Ok(frames)
-    };
-    let frames = match model {
-        Some(model) => run(&model.config.front_end, Some(&model.cmvn))?,
-        None => {
-            let config = FrontEndConfig::default();
-            let mut cmvn = CmvnStats::new(config.num_ceps);
-            cmvn.add(&run(&config, None)?);
-            run(&config, Some(&cmvn))?
-        }
-    };
-    Ok(frames)
 }
 
 fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device) -> Result<Vec<Subject>> {
@@ -148,6 +117,7 @@ fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device)
                 head: Head::Ctc,
             };
             let config = model.map_or(own, |model| EncoderConfig { cell: *cell, ..model.config.encoder.clone() });
+            let direction = model.map_or(Ok(Direction::Forward), |model| model.config.direction_for(None))?;
             let encoder = Encoder::new(&config, args.seed, Kind::Double, device)?;
             tch::no_grad(|| {
                 for (_, mut weight) in encoder.parameters().into_iter().filter(|(name, _)| name.ends_with("weight_hh"))
@@ -155,15 +125,16 @@ fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device)
                     let _ = weight.g_mul_scalar_(gain);
                 }
             });
-            let name = serde_json::to_value(cell)?.as_str().unwrap_or_default().to_string();
+            let name = cell_name(*cell);
             let gain = if args.gain.len() > 1 || gain != 1.0 { format!(" x {gain}") } else { String::new() };
-            subjects.push(Subject { name: format!("{name}{gain}, untrained"), encoder });
+            subjects.push(Subject { name: format!("{name}{gain}, untrained"), encoder, direction });
         }
     }
     if let Some(model) = model {
         let encoder = Encoder::new(&model.config.encoder, 0, Kind::Double, device)?;
         weights::load(&encoder, &model.weights_path()).with_context(|| model.path.display().to_string())?;
-        subjects.push(Subject { name: format!("{}, trained", model.config.name), encoder });
+        let direction = model.config.direction_for(None)?;
+        subjects.push(Subject { name: format!("{}, trained", model.config.name), encoder, direction });
     }
     Ok(subjects)
 }
@@ -225,6 +196,7 @@ fn panels(looked: &[Looked]) -> Vec<Panel> {
         y_label: y_label.to_string(),
         logarithmic,
         lines,
+        ..Panel::default()
     };
     let radii = |one: &Looked| {
         let k = |step: usize| (one.length - 1 - step) as f64;

@@ -1,6 +1,9 @@
 //! `eddy lab`: recurrent networks looked at.
 
+mod compare;
+mod gates;
 mod gradients;
+mod listen;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -14,6 +17,10 @@ pub(super) struct LabArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train every cell and direction on one recipe at one number of weights, and compare them
+    Compare(compare::CompareArgs),
+    /// What the gates of a network let through while it listens: one picture
+    Gates(gates::GatesArgs),
     /// How far the gradient reaches back through time, cell by cell
     Gradients(gradients::GradientsArgs),
 }
@@ -21,6 +28,8 @@ enum Command {
 /// Runs it.
 pub(super) fn run(args: LabArgs) -> Result<u8> {
     match args.command {
+        Command::Compare(args) => compare::run(args),
+        Command::Gates(args) => gates::run(args),
         Command::Gradients(args) => gradients::run(args),
     }
 }
