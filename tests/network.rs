@@ -31,6 +31,42 @@ fn worst(a: &Tensor, b: &Tensor) -> f64 {
     if a.numel() == 0 { 0.0 } else { (a - b).abs().max().double_value(&[]) }
 }
 
+/// Nothing before the last cut has a gradient, and all after it has.
+#[test]
+fn truncated_back_propagation_reaches_the_last_cut_and_no_further() {
+    let grid = Grid { chunk: 6, look_ahead: 4 };
+    for cell in CELLS {
+        for (trained, direction) in [
+            (DirectionConfig::Forward, Direction::Forward),
+            (DirectionConfig::LatencyControlled(vec![grid]), Direction::LatencyControlled(grid)),
+            (DirectionConfig::Full, Direction::Full),
+        ] {
+            let config = EncoderConfig {
+                input_dim: 3,
+                stacking: 2,
+                cell,
+                layers: 2,
+                hidden: 5,
+                direction: trained,
+                vocabulary: 4,
+                head: Head::Ctc,
+            };
+            let encoder = Encoder::new(&config, 1, Kind::Double, Device::Cpu).expect("encoder");
+            let values: Vec<f64> = (0..30 * 3).map(|i| f64::from((i * 7919) % 97) / 50.0 - 1.0).collect();
+            for (bptt_frames, first) in [(0, 0), (12, 24), (30, 0)] {
+                let x = Tensor::from_slice(&values).view([1, 30, 3]).set_requires_grad(true);
+                let mode = Mode::Train { dropout: 0.0, seed: 0, bptt_frames };
+                let (log_probs, _) = encoder.forward(&x, &[30], direction, mode).expect("forward");
+                log_probs.get(-1).max().backward();
+                let by_frame =
+                    Vec::<f64>::try_from(x.grad().abs().sum_dim_intlist([0i64, 2].as_slice(), false, Kind::Double));
+                let reached = by_frame.expect("norms").iter().position(|&norm| norm > 0.0);
+                assert_eq!(reached, Some(first), "{cell:?} {direction:?}, {bptt_frames} frames");
+            }
+        }
+    }
+}
+
 #[test]
 fn values_and_gradients_equal_numpy() {
     let golden: Value = serde_json::from_str(include_str!("golden/network.json")).expect("golden file");

@@ -17,13 +17,14 @@ use tch::Kind;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  eddy lab compare recipes/an4-compare.toml                  nine trainings into runs/an4-compare/, table, picture
+  eddy lab compare recipes/an4-compare.toml     nine trainings, a table, a picture
   eddy lab compare recipes/an4-compare.toml --test $EDDY_CORPUS/an4/test.jsonl
-                                                             with the errors of each on a test set
+                                                with the errors of each on a test set
   eddy lab compare my.toml --cell lstm,gru --direction forward,latency-controlled
 
-Each cell and direction has the recipe's data, order, schedule and (to a unit) number of weights. Ctrl-C saves a
-checkpoint; the same command goes on, and passes over what is done. The best weights of each are exported as a model.")]
+Each cell and direction has the recipe's data, order, schedule and (to a unit) number of weights.
+Ctrl-C saves a checkpoint; the same command goes on, and passes over what is done. The best weights
+of each are exported as a model into its run folder.")]
 pub(super) struct CompareArgs {
     /// The recipe, latency-controlled: it says data, schedule, blocks and number of weights
     #[arg(value_name = "RECIPE.toml")]

@@ -16,6 +16,8 @@ use tch::{Kind, Tensor};
 
 /// Columns of the spectrogram at most; more frames are averaged.
 const MOST_COLUMNS: usize = 700;
+/// Log energies so far below the largest are white: digital silence would leave no contrast for speech.
+const DEPTH: f64 = 14.0;
 /// A token is drawn when its posterior exceeds this once.
 const SEEN: f64 = 0.2;
 
@@ -23,13 +25,14 @@ const SEEN: f64 = 0.2;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  eddy lab gates --model models/an4 audio/01-digits.wav     writes gates.png and gates.csv
-  eddy lab gates --model models/digits/lstm seven.wav       a classifier's
-  eddy lab gates --cell gru audio/08-audiobook.wav          an untrained cell's
+  eddy lab gates --model models/an4 audio/01-digits.wav   writes gates.png and gates.csv
+  eddy lab gates --model models/digits/lstm seven.wav     a classifier's
+  eddy lab gates --cell gru audio/08-audiobook.wav        an untrained cell's
 
-From top to bottom: the log-mel spectrogram with the words; the posterior of every token that is likely once, the blank in
-grey; and for the forward and backward cell of every layer the mean of each gate over its units, from 0 (shut) to 1 (open).
-An Elman cell has no gates: 1 - h^2 is shown, what its tanh lets pass of the gradient.")]
+From top to bottom: the log-mel spectrogram; the posterior of every token that is likely once, the
+blank in grey, with the words; and for the forward and backward cell of every layer the mean of each
+gate over its units, from 0 (shut) to 1 (open). An Elman cell has no gates: 1 - h^2 is shown, what
+its tanh lets pass of the gradient.")]
 pub(super) struct GatesArgs {
     /// A recording
     #[arg(value_name = "WAV")]
@@ -77,7 +80,7 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
     let panels = panels(&listening, &log_mel, &front_end, step, words, encoder.config().head);
     let csv = args.output.with_extension("csv");
     crate::error::write_atomically(&csv, as_csv(&listening.cells, step).as_bytes())?;
-    draw(&args.output, (1400, 210 * panels.len() as u32), 1, &panels)?;
+    draw(&args.output, (1100, 180 * panels.len() as u32), 1, &panels)?;
     print!("{}", table(&listening.cells));
     println!("{}\n{}", args.output.display(), csv.display());
     Ok(0)
@@ -132,15 +135,18 @@ fn panels(
             .map(|bin| frames.iter().skip(bin).step_by(log_mel.dim).map(|&v| f64::from(v)).sum::<f64>() / count as f64)
             .collect()
     };
-    let columns = log_mel.data.chunks(group).map(column).collect();
+    let mut columns: Vec<Vec<f64>> = log_mel.data.chunks(group).map(column).collect();
+    let top = columns.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+    columns.iter_mut().flatten().for_each(|value| *value = value.max(top - DEPTH));
+    let class = words.iter().filter(|_| head == Head::Classify).map(|(_, class)| format!(": {class}"));
+    let title = format!("log-mel energies{}", class.collect::<String>());
     let mut panels = vec![Panel {
         heat: Some(Heat { x: (0.0, seconds), y: (0.0, log_mel.dim as f64), columns }),
-        notes: words,
-        ..panel("log-mel energies".into(), "mel filter")
+        ..panel(title, "mel filter")
     }];
     if head == Head::Ctc {
         let lines = posteriors(&listening.log_probs, step);
-        panels.push(Panel { lines, ..panel("posteriors, blank in grey".into(), "probability") });
+        panels.push(Panel { lines, notes: words, ..panel("posteriors, blank in grey".into(), "probability") });
     }
     for CellGates { layer, direction, gates } in &listening.cells {
         let line = |(name, means): &(&str, Vec<f64>)| Line {
