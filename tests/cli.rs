@@ -279,12 +279,21 @@ fn inspect_tells_shape_size_latency_and_tokens() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let bench = Bench::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
-    command.current_dir(bench.folder.path()).args(["transcribe", "--model", "model", "good.wav", "other.wav"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eddy runs");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("eddy ends");
-    assert_eq!((code(&output), err(&output)), (0, ""));
+    let transcribe = ["transcribe", "--model", "model", "good.wav", "other.wav"].as_slice();
+    let gates = ["lab", "gates", "--model", "model", "good.wav"].as_slice();
+    let gradients = ["lab", "gradients", "--cell", "gru", "--length", "5", "good.wav"].as_slice();
+    for arguments in [transcribe, gates, gradients] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+        command.current_dir(bench.folder.path()).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eddy runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("eddy ends");
+        assert_eq!((code(&output), err(&output)), (0, ""), "{arguments:?}");
+    }
+    // What the commands are for is done all the same.
+    for name in ["gates.png", "gates.csv", "gradients.svg", "gradients.csv"] {
+        assert!(bench.folder.path().join(name).metadata().is_ok_and(|file| file.len() > 0), "{name}");
+    }
 }
 
 /// Every file below a folder but the journal, with what it holds.

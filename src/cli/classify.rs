@@ -2,6 +2,7 @@
 
 use super::args::{DeviceArgs, ModelArgs};
 use crate::audio::find_recordings;
+use crate::cli::show::show;
 use crate::recognizer::{Classification, DecoderConfig};
 use crate::{ModelDir, Recognizer, RecognizerConfig};
 use anyhow::Result;
@@ -41,7 +42,7 @@ pub(super) fn run(args: ClassifyArgs) -> Result<u8> {
     for recording in &recordings {
         match recording.open().and_then(|mut source| recognizer.classify(source.as_mut())) {
             Ok(classification) => {
-                print(&recording.path, &classification, args.json, recordings.len() == 1);
+                print(&recording.path, &classification, args.json, recordings.len() == 1)?;
                 done += 1;
             }
             Err(error @ crate::Error::Model { .. }) => return Err(error.into()),
@@ -63,7 +64,7 @@ fn shown(class: &str) -> &str {
     if class.is_empty() { "(none)" } else { class }
 }
 
-fn print(path: &Path, classification: &Classification, json: bool, alone: bool) {
+fn print(path: &Path, classification: &Classification, json: bool, alone: bool) -> Result<()> {
     if json {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             classification.classes.iter().map(|(class, probability)| (class.clone(), json!(probability))).collect();
@@ -73,12 +74,13 @@ fn print(path: &Path, classification: &Classification, json: bool, alone: bool) 
             "duration": classification.duration.as_secs_f64(),
             "probabilities": probabilities,
         });
-        println!("{object}");
+        show!("{object}")?;
     } else if alone {
         for (class, probability) in &classification.classes {
-            println!("{probability:.4}\t{}", shown(class));
+            show!("{probability:.4}\t{}", shown(class))?;
         }
     } else if let Some((class, probability)) = classification.classes.first() {
-        println!("{}\t{}\t{probability:.4}", path.display(), shown(class));
+        show!("{}\t{}\t{probability:.4}", path.display(), shown(class))?;
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `eddy evaluate`: error rates of a model on manifests.
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::cli::show::show;
 use crate::metrics::{Confusion, ErrorCounts};
 use crate::train::{Evaluation, Manifest, Scored, Utterance, evaluate};
 use crate::{Head, Recognizer};
@@ -45,10 +46,19 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
     let mut details = args.details.as_deref().map(Details::create).transpose()?;
     let mut failed = false;
     if !args.json {
-        println!(
+        show!(
             "{:<40} {:>5} {:>6} {:>7} {:>7}  {:>4} {:>4} {:>4} {:>7} {:>6}",
-            "manifest", "utts", "words", "WER %", "CER %", "S", "D", "I", "RTF", "ECE %"
-        );
+            "manifest",
+            "utts",
+            "words",
+            "WER %",
+            "CER %",
+            "S",
+            "D",
+            "I",
+            "RTF",
+            "ECE %"
+        )?;
     }
     let classifies = recognizer.model().encoder.head == Head::Classify;
     for manifest in &manifests {
@@ -61,11 +71,11 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
                 object["accuracy"] = json!(confusion.accuracy());
                 object["confusion"] = confusion.as_json();
             }
-            println!("{object}");
+            show!("{object}")?;
         } else {
-            println!("{}", as_row(&manifest.path, &evaluation));
+            show!("{}", as_row(&manifest.path, &evaluation))?;
             if let Some(confusion) = &confusion {
-                print!("{}", confusion.as_table());
+                show!("{}", confusion.as_table().trim_end())?;
             }
         }
     }

@@ -26,6 +26,7 @@ mod export;
 mod lab;
 #[cfg(feature = "torch")]
 mod listen;
+mod show;
 #[cfg(feature = "torch")]
 mod train;
 #[cfg(feature = "torch")]

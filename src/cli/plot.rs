@@ -1,5 +1,6 @@
 //! `eddy plot`: a training's curves as a picture.
 
+use crate::cli::show::show;
 use crate::plot::plot_run;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -26,6 +27,6 @@ pub(super) struct PlotArgs {
 pub(super) fn run(args: PlotArgs) -> Result<u8> {
     let out = args.output.unwrap_or_else(|| args.run.join("curves.svg"));
     plot_run(&args.run, &out)?;
-    println!("{}", out.display());
+    show!("{}", out.display())?;
     Ok(0)
 }

@@ -1,6 +1,7 @@
 //! `eddy tune`: the beam search's weights from dev recordings.
 
 use super::args::{DeviceArgs, ModelArgs};
+use crate::cli::show::show;
 use crate::train::{Manifest, Trial, Tuner};
 use crate::{ModelDir, Recognizer, RecognizerConfig};
 use anyhow::Result;
@@ -66,17 +67,23 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
             eprintln!("{done} of {total} recordings heard");
         }
     })?;
-    println!("{:>7} {:>7} {:>8} {:>8}  each manifest's WER %", "alpha", "beta", "unknown", "mean %");
-    let best = tuner.tune(start, &mut |trial| println!("{}", row(trial)))?;
-    println!("best:\n{}", row(&best));
+    show!("{:>7} {:>7} {:>8} {:>8}  each manifest's WER %", "alpha", "beta", "unknown", "mean %")?;
+    let mut shown = Ok(());
+    let best = tuner.tune(start, &mut |trial| {
+        if shown.is_ok() {
+            shown = show!("{}", row(trial));
+        }
+    })?;
+    shown?;
+    show!("best:\n{}", row(&best))?;
     let calibrated = tuner.calibrate(best.config)?;
     let percent = |reliability: crate::metrics::Reliability| 100.0 * reliability.expected_calibration_error();
-    println!(
+    show!(
         "confidence of {} words: expected calibration error {:.2} % raw, {:.2} % calibrated",
         calibrated.raw.words(),
         percent(calibrated.raw),
         percent(calibrated.calibrated)
-    );
+    )?;
     if !args.dry_run {
         model.save_beam_config(&best.config)?;
         model.save_calibration(&calibrated.calibration)?;

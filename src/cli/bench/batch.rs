@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::audio::find_recordings;
 use crate::cli::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::cli::show::show;
 use crate::pipeline::{BatchControl, BatchOptions, BatchSummary, transcribe_recordings};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -62,10 +63,7 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
     let recognizer = args.recognize.load(&args.model, device, 0)?;
     let recordings = find_recordings(&args.files, args.recursive);
     if !args.json {
-        println!(
-            "{:>8} {:>10} {:>10} {:>8} {:>11} {:>9}",
-            "streams", "audio s", "wall s", "x real", "CPU s", "peak MB"
-        );
+        show!("{:>8} {:>10} {:>10} {:>8} {:>11} {:>9}", "streams", "audio s", "wall s", "x real", "CPU s", "peak MB")?;
     }
     let mut failed = false;
     for &streams in &args.batch_streams {
@@ -93,7 +91,7 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         let cpu = cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before));
         failed |= summary.failed > 0;
         let measured = Measured { streams, audio, wall: start.elapsed(), cpu, peak_mb: peak_mb(), summary };
-        if args.json { println!("{}", as_json(&measured)) } else { println!("{}", as_row(&measured)) }
+        if args.json { show!("{}", as_json(&measured)) } else { show!("{}", as_row(&measured)) }?;
     }
     Ok(u8::from(failed))
 }

@@ -1,6 +1,7 @@
 //! `eddy bench latency`: recordings played at their own speed, and how long the text takes.
 
 use crate::cli::args::{DeviceArgs, EndpointArgs, ModelArgs, RecognizeArgs};
+use crate::cli::show::show;
 use crate::corpus::Manifest;
 use crate::metrics::Latency;
 use crate::pipeline::{LatencyReport, LiveConfig};
@@ -70,11 +71,7 @@ pub(super) fn run(args: LatencyArgs) -> Result<u8> {
     if report.recordings == 0 {
         anyhow::bail!("no recording could be played");
     }
-    if args.json {
-        println!("{}", as_json(&report, algorithmic))
-    } else {
-        print_table(&report, algorithmic)
-    }
+    if args.json { show!("{}", as_json(&report, algorithmic)) } else { show!("{}", as_table(&report, algorithmic)) }?;
     Ok(u8::from(failed))
 }
 
@@ -107,18 +104,19 @@ fn as_json(report: &LatencyReport, algorithmic: Option<f64>) -> Value {
     object
 }
 
-fn print_table(report: &LatencyReport, algorithmic: Option<f64>) {
+fn as_table(report: &LatencyReport, algorithmic: Option<f64>) -> String {
     let algorithmic = algorithmic.map_or("-".to_string(), |ms| format!("{ms} ms"));
-    println!(
-        "{} recordings, {} words right, algorithmic latency {algorithmic}, flicker {:.1} %",
+    let mut text = format!(
+        "{} recordings, {} words right, algorithmic latency {algorithmic}, flicker {:.1} %\n",
         report.recordings,
         report.words,
         100.0 * report.flicker()
     );
-    println!("{:<36} {:>8} {:>8} {:>8}", "ms", "p50", "p95", "p99");
+    text += &format!("{:<36} {:>8} {:>8} {:>8}", "ms", "p50", "p95", "p99");
     for (_, what, latency) in rows(report) {
         let cells =
             PERCENTILES.map(|percent| millis(latency, percent).map_or("-".to_string(), |ms| format!("{ms:.0}")));
-        println!("{what:<36} {:>8} {:>8} {:>8}", cells[0], cells[1], cells[2]);
+        text += &format!("\n{what:<36} {:>8} {:>8} {:>8}", cells[0], cells[1], cells[2]);
     }
+    text
 }

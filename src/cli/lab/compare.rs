@@ -2,6 +2,7 @@
 
 use super::listen::parse_cell;
 use crate::cli::args::DeviceArgs;
+use crate::cli::show::show;
 use crate::cli::train::stop_flag;
 use crate::corpus::{Manifest, Utterance, all_cores};
 use crate::lab::{Outcome, Variant, Way, panels, table, variants};
@@ -85,11 +86,10 @@ pub(super) fn run(args: CompareArgs) -> Result<u8> {
     let outcomes = variants.into_iter().map(outcome).collect::<Result<Vec<_>>>()?;
     let names: Vec<String> = args.test.iter().map(|path| test_name(path)).collect();
     let (text, (markdown, picture)) = (table(&outcomes, &names), (folder.join("table.md"), folder.join("curves.svg")));
-    print!("{text}");
     crate::error::write_atomically(&markdown, text.as_bytes())?;
     let (panels, columns) = panels(&outcomes);
     draw(&picture, (480 * columns as u32, 280 * (panels.len() / columns.max(1)) as u32), columns, &panels)?;
-    println!("{}\n{}", markdown.display(), picture.display());
+    show!("{text}{}\n{}", markdown.display(), picture.display())?;
     Ok(0)
 }
 

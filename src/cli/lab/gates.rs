@@ -2,6 +2,7 @@
 
 use super::listen::{features, parse_cell};
 use crate::cli::args::DeviceArgs;
+use crate::cli::show::show;
 use crate::frontend::FrontEndConfig;
 use crate::lab::{CellGates, Listening, gates};
 use crate::nn::{Encoder, weights};
@@ -81,8 +82,7 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
     let csv = args.output.with_extension("csv");
     crate::error::write_atomically(&csv, as_csv(&listening.cells, step).as_bytes())?;
     draw(&args.output, (1100, 180 * panels.len() as u32), 1, &panels)?;
-    print!("{}", table(&listening.cells));
-    println!("{}\n{}", args.output.display(), csv.display());
+    show!("{}{}\n{}", table(&listening.cells), args.output.display(), csv.display())?;
     Ok(0)
 }
 

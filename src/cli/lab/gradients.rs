@@ -2,6 +2,7 @@
 
 use super::listen::{features, parse_cell};
 use crate::cli::args::DeviceArgs;
+use crate::cli::show::show;
 use crate::frontend::FrontEndConfig;
 use crate::lab::{GradientFlow, cell_name, fitted_rate, gradient_flow};
 use crate::nn::{Encoder, weights};
@@ -94,11 +95,10 @@ pub(super) fn run(args: GradientsArgs) -> Result<u8> {
             }
         }
     }
-    print!("{}", table(&looked));
     let (csv, svg) = (args.output.with_extension("csv"), args.output.with_extension("svg"));
     crate::error::write_atomically(&csv, as_csv(&looked).as_bytes())?;
     draw(&svg, (1000, 900), 1, &panels(&looked))?;
-    println!("{}\n{}", csv.display(), svg.display());
+    show!("{}{}\n{}", table(&looked), csv.display(), svg.display())?;
     Ok(0)
 }
 

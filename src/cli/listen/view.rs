@@ -2,6 +2,7 @@
 
 use super::lines::keep;
 use crate::cli::args::hold_messages;
+use crate::cli::show::show;
 use crate::output::GrowingTranscript;
 use crate::pipeline::{Ending, LiveEvent, Monitor, Next, Pipeline};
 use crate::{Event, Word};
@@ -72,7 +73,9 @@ pub(super) fn run(
     ratatui::try_restore().context("terminal")?;
     view.messages.extend(held.take());
     drop(held);
-    said.iter().for_each(|text| println!("{text}"));
+    for text in said {
+        show!("{text}")?;
+    }
     shown.map(|()| pipeline.join())
 }
 
