@@ -14,6 +14,8 @@ fn resident_mb() -> f64 {
 
 #[test]
 fn an_hour_of_features_leaves_memory_flat() {
+    // Two would spend their time waiting for each other: the model is tiny.
+    tch::set_num_threads(1);
     let folder = tempfile::tempdir().expect("folder");
     let model = common::write_model(folder.path());
     let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");

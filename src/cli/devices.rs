@@ -1,8 +1,8 @@
 //! `eddy devices`: the microphones there are.
 
 use crate::audio::{InputDevice, list_devices};
-use anyhow::{Context, Result};
-use std::io::Write;
+use crate::cli::show::show;
+use anyhow::Result;
 
 /// Flags of `eddy devices`.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,8 @@ pub(super) struct DevicesArgs {
 pub(super) fn run(args: DevicesArgs) -> Result<u8> {
     let devices = list_devices()?;
     let line = |device: &InputDevice| if args.json { serde_json::to_string(device) } else { Ok(as_text(device)) };
-    let mut stdout = std::io::stdout().lock();
     for device in &devices {
-        writeln!(stdout, "{}", line(device)?).context("standard output")?;
+        show!("{}", line(device)?)?;
     }
     if devices.is_empty() {
         eprintln!("eddy: no input device is there: connect a microphone, or use `eddy listen --from FILE`");

@@ -1,12 +1,12 @@
 //! `eddy inspect`: what a model is.
 
 use super::args::ModelArgs;
+use super::show::show;
 use crate::text::TokenTable;
 use crate::{Direction, ModelConfig, ModelDir};
 use anyhow::{Context, Result};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Tokens that are shown in words; JSON has them all.
@@ -42,7 +42,7 @@ pub(super) fn run(args: InspectArgs) -> Result<u8> {
         true => format!("{}\n", as_json(&model, &weights, bytes)),
         false => as_text(&model, &weights, bytes),
     };
-    std::io::stdout().write_all(text.as_bytes()).context("standard output")?;
+    show!("{}", text.trim_end())?;
     Ok(0)
 }
 
