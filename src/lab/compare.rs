@@ -15,6 +15,8 @@ const MOST_UNITS: usize = 4096;
 pub struct Variant {
     /// `lstm-forward`, say: its name, and that of its run folder.
     pub name: String,
+    /// Which way it runs.
+    pub way: Way,
     /// Its recipe.
     pub config: TrainConfig,
     /// Weights that it has.
@@ -85,7 +87,7 @@ pub fn variants(recipe: &TrainConfig, vocabulary: usize, cells: &[CellKind], way
                 config.model.hidden = nearest.unwrap_or(recipe.model.hidden);
             }
             let weights = config.network(vocabulary).num_weights();
-            variants.push(Variant { name: config.name.clone(), config, weights });
+            variants.push(Variant { name: config.name.clone(), way, config, weights });
         }
     }
     Ok(variants)
@@ -115,7 +117,7 @@ pub fn table(outcomes: &[Outcome], tests: &[String]) -> String {
     let mut text = format!("| {} |\n|{}\n", head.join(" | "), "-|".repeat(head.len()));
     for Outcome { variant, latency_ms, curves, tests } in outcomes {
         let model = &variant.config.model;
-        let (cell, direction) = (cell_name(model.cell), variant.name.split_once('-').map_or("", |(_, way)| way));
+        let (cell, direction) = (cell_name(model.cell), variant.way.name());
         let latency = latency_ms.map_or("whole recording".to_string(), |ms| format!("{ms:.0} ms"));
         let mut row =
             vec![cell.into(), direction.into(), model.hidden.to_string(), variant.weights.to_string(), latency];
@@ -145,23 +147,21 @@ pub fn table(outcomes: &[Outcome], tests: &[String]) -> String {
 
 /// A column of panels a way: loss, dev word error rate, gradient norm, a line a cell. And the number of columns.
 pub fn panels(outcomes: &[Outcome]) -> (Vec<Panel>, usize) {
-    let way =
-        |outcome: &Outcome| outcome.variant.name.split_once('-').map_or(String::new(), |(_, way)| way.to_string());
-    let mut ways: Vec<String> = Vec::new();
+    let mut ways: Vec<Way> = Vec::new();
     for outcome in outcomes {
-        if !ways.contains(&way(outcome)) {
-            ways.push(way(outcome));
+        if !ways.contains(&outcome.variant.way) {
+            ways.push(outcome.variant.way);
         }
     }
     let row = |title: &str, y_label: &str, logarithmic: bool, line: &dyn Fn(&Outcome, &str) -> Line| -> Vec<Panel> {
-        let column = |wanted: &String| Panel {
-            title: format!("{wanted}: {title}"),
+        let column = |wanted: &Way| Panel {
+            title: format!("{}: {title}", wanted.name()),
             x_label: "step".into(),
             y_label: y_label.into(),
             logarithmic,
             lines: outcomes
                 .iter()
-                .filter(|outcome| way(outcome) == *wanted)
+                .filter(|outcome| outcome.variant.way == *wanted)
                 .map(|outcome| line(outcome, cell_name(outcome.variant.config.model.cell)))
                 .collect(),
             ..Panel::default()

@@ -17,6 +17,17 @@ pub enum CellKind {
     Gru,
 }
 
+impl CellKind {
+    /// Gates stacked in the weights' rows (G).
+    pub fn gates(self) -> usize {
+        match self {
+            CellKind::Rnn => 1,
+            CellKind::Gru => 3,
+            CellKind::Lstm => 4,
+        }
+    }
+}
+
 /// One setting of the latency-controlled layer, in input frames (before stacking).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,15 +125,10 @@ const DEFAULT_LATENCY_MS: f64 = 1000.0;
 impl EncoderConfig {
     /// Weights of the network, biases included.
     pub fn num_weights(&self) -> usize {
-        let gates = match self.cell {
-            CellKind::Rnn => 1,
-            CellKind::Gru => 3,
-            CellKind::Lstm => 4,
-        };
         let cells = if self.direction == DirectionConfig::Forward { 1 } else { 2 };
         let width = cells * self.hidden;
         let inputs = std::iter::once(self.input_dim * self.stacking).chain(std::iter::repeat(width));
-        let layer = |input: usize| cells * gates * self.hidden * (input + self.hidden + 2);
+        let layer = |input: usize| cells * self.cell.gates() * self.hidden * (input + self.hidden + 2);
         inputs.take(self.layers).map(layer).sum::<usize>() + (width + 1) * self.vocabulary
     }
 }

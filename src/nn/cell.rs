@@ -84,7 +84,7 @@ impl Cell {
     /// Random weights from LibTorch's generator: Glorot-uniform input weights, orthogonal recurrent weights a gate,
     /// zero biases but 1 for the LSTM's forget gate.
     pub fn new(kind: CellKind, input: i64, hidden: i64, options: (Kind, Device)) -> Self {
-        let gates = gates(kind);
+        let gates = kind.gates() as i64;
         let double = (Kind::Double, Device::Cpu);
         let bound = (6.0 / (input + hidden) as f64).sqrt();
         let weight_ih = Tensor::rand([gates * hidden, input], double) * (2.0 * bound) - bound;
@@ -171,14 +171,5 @@ impl Cell {
             CellKind::Lstm => vec![("input", gate(0)), ("forget", gate(1)), ("output", gate(3))],
             CellKind::Gru => vec![("reset", gate(0)), ("update", gate(1))],
         }
-    }
-}
-
-/// Gates stacked in the weights' rows (G).
-pub(crate) fn gates(kind: CellKind) -> i64 {
-    match kind {
-        CellKind::Rnn => 1,
-        CellKind::Gru => 3,
-        CellKind::Lstm => 4,
     }
 }

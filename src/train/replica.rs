@@ -175,6 +175,15 @@ mod tests {
 
     const GRID: Grid = Grid { chunk: 6, look_ahead: 4 };
 
+    const SETTINGS: StepSettings = StepSettings {
+        direction: Direction::LatencyControlled(GRID),
+        dropout: 0.0,
+        bptt_frames: 0,
+        precision: Precision::Float32,
+        seed: 1,
+        divisor: 7.0,
+    };
+
     /// LibTorch's generator is one for the process: encoders are made in turns.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -208,8 +217,7 @@ mod tests {
     }
 
     fn step(count: usize, precision: Precision) -> StepGradient {
-        let direction = Direction::LatencyControlled(GRID);
-        let settings = StepSettings { direction, dropout: 0.0, bptt_frames: 0, precision, seed: 1, divisor: 7.0 };
+        let settings = StepSettings { precision, ..SETTINGS };
         Replicas::start(&encoder(), count).expect("replicas").step(batch(), settings).expect("step")
     }
 
@@ -237,14 +245,7 @@ mod tests {
             let encoder = Encoder::new(&config, 3, Kind::Double, Device::Cpu).expect("encoder");
             drop(turn);
             let batch = || Batch { labels: vec![vec![1], vec![3], vec![]], ..batch() };
-            let settings = StepSettings {
-                direction,
-                dropout: 0.0,
-                bptt_frames: 0,
-                precision: Precision::Float32,
-                seed: 1,
-                divisor: 3.0,
-            };
+            let settings = StepSettings { direction, divisor: 3.0, ..SETTINGS };
             let whole = Replicas::start(&encoder, 1).expect("replicas").step(batch(), settings).expect("step");
             let parts = Replicas::start(&encoder, 2).expect("replicas").step(batch(), settings).expect("step");
             assert!(worst(&whole, &parts) < 1e-12);
@@ -274,15 +275,7 @@ mod tests {
     #[test]
     fn truncated_back_propagation_cuts_the_gradient_and_nothing_else() {
         let grid = |bptt_frames| {
-            let direction = Direction::LatencyControlled(GRID);
-            let settings = StepSettings {
-                direction,
-                dropout: 0.0,
-                bptt_frames,
-                precision: Precision::Float32,
-                seed: 1,
-                divisor: 7.0,
-            };
+            let settings = StepSettings { bptt_frames, ..SETTINGS };
             Replicas::start(&encoder(), 1).expect("replicas").step(batch(), settings).expect("step")
         };
         let full = grid(0);
@@ -300,17 +293,8 @@ mod tests {
     #[test]
     fn a_batch_that_does_not_fit_is_an_error_and_the_replica_goes_on() {
         let replicas = Replicas::start(&encoder(), 2).expect("replicas");
-        let direction = Direction::LatencyControlled(GRID);
-        let settings = StepSettings {
-            direction,
-            dropout: 0.0,
-            bptt_frames: 0,
-            precision: Precision::Float32,
-            seed: 1,
-            divisor: 7.0,
-        };
         let labels = vec![vec![1, 2, 2], vec![9], vec![]];
-        assert!(replicas.step(Batch { labels, ..batch() }, settings).is_err());
-        assert!(replicas.step(batch(), settings).is_ok());
+        assert!(replicas.step(Batch { labels, ..batch() }, SETTINGS).is_err());
+        assert!(replicas.step(batch(), SETTINGS).is_ok());
     }
 }

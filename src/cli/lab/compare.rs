@@ -64,7 +64,7 @@ pub(super) fn run(args: CompareArgs) -> Result<u8> {
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let stop = stop_flag()?;
     for (index, variant) in variants.iter().enumerate() {
-        let Variant { name, config, weights } = variant;
+        let Variant { name, config, weights, .. } = variant;
         eprintln!("{} of {}: {name}, {} units, {weights} weights", index + 1, variants.len(), config.model.hidden);
         let run = folder.join(name);
         let done = epochs_done(&run)?;

@@ -1,6 +1,6 @@
 //! `eddy lab gates`: spectrogram, posteriors with words, and the gates of every layer, in one picture.
 
-use super::listen::{features, parse_cell};
+use super::listen::{features, parse_cell, untrained};
 use crate::cli::args::DeviceArgs;
 use crate::cli::show::show;
 use crate::frontend::FrontEndConfig;
@@ -8,9 +8,7 @@ use crate::lab::{CellGates, Listening, gates};
 use crate::nn::{Encoder, weights};
 use crate::plot::{Heat, Line, Panel, draw};
 use crate::recognizer::DecoderConfig;
-use crate::{
-    CellKind, Direction, DirectionConfig, EncoderConfig, Frames, Head, ModelDir, Recognizer, RecognizerConfig,
-};
+use crate::{CellKind, Direction, Frames, Head, ModelDir, Recognizer, RecognizerConfig};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
@@ -67,7 +65,7 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
             (encoder, model.config.direction_for(args.latency)?)
         }
         (None, cell) => {
-            let config = untrained(cell.unwrap_or(CellKind::Lstm));
+            let config = untrained(cell.unwrap_or(CellKind::Lstm), 2, 64);
             (Encoder::new(&config, 1, Kind::Double, device)?, Direction::Forward)
         }
     };
@@ -84,19 +82,6 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
     draw(&args.output, (1100, 180 * panels.len() as u32), 1, &panels)?;
     show!("{}{}\n{}", table(&listening.cells), args.output.display(), csv.display())?;
     Ok(0)
-}
-
-fn untrained(cell: CellKind) -> EncoderConfig {
-    EncoderConfig {
-        input_dim: FrontEndConfig::default().num_ceps,
-        stacking: 3,
-        cell,
-        layers: 2,
-        hidden: 64,
-        direction: DirectionConfig::Forward,
-        vocabulary: 30,
-        head: Head::Ctc,
-    }
 }
 
 /// When each word starts, as the recogniser has it; a class at the end.

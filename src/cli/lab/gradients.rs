@@ -1,13 +1,12 @@
 //! `eddy lab gradients`: norms of the gradient step by step into the past, as a table, a CSV file and a picture.
 
-use super::listen::{features, parse_cell};
+use super::listen::{features, parse_cell, untrained};
 use crate::cli::args::DeviceArgs;
 use crate::cli::show::show;
-use crate::frontend::FrontEndConfig;
 use crate::lab::{GradientFlow, cell_name, fitted_rate, gradient_flow};
 use crate::nn::{Encoder, weights};
 use crate::plot::{Line, Panel, draw};
-use crate::{CellKind, Direction, DirectionConfig, EncoderConfig, Head, ModelDir};
+use crate::{CellKind, Direction, EncoderConfig, ModelDir};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
@@ -106,16 +105,7 @@ fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device)
     let mut subjects = Vec::new();
     for cell in args.cell.iter().flatten() {
         for &gain in &args.gain {
-            let own = EncoderConfig {
-                input_dim: FrontEndConfig::default().num_ceps,
-                stacking: 3,
-                cell: *cell,
-                layers: usize::from(args.layers),
-                hidden: usize::from(args.hidden),
-                direction: DirectionConfig::Forward,
-                vocabulary: 30,
-                head: Head::Ctc,
-            };
+            let own = untrained(*cell, usize::from(args.layers), usize::from(args.hidden));
             let config = model.map_or(own, |model| EncoderConfig { cell: *cell, ..model.config.encoder.clone() });
             let direction = model.map_or(Ok(Direction::Forward), |model| model.config.direction_for(None))?;
             let encoder = Encoder::new(&config, args.seed, Kind::Double, device)?;

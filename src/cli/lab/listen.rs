@@ -2,17 +2,30 @@
 
 use crate::audio::read_all;
 use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
-use crate::{CellKind, Frames, ModelDir};
+use crate::lab::cell_name;
+use crate::{CellKind, DirectionConfig, EncoderConfig, Frames, Head, ModelDir};
 use anyhow::Result;
 use std::path::Path;
 
 /// The cell of that name.
 pub(super) fn parse_cell(text: &str) -> Result<CellKind, String> {
-    match text {
-        "rnn" => Ok(CellKind::Rnn),
-        "lstm" => Ok(CellKind::Lstm),
-        "gru" => Ok(CellKind::Gru),
-        _ => Err("must be rnn, lstm or gru".to_string()),
+    [CellKind::Rnn, CellKind::Lstm, CellKind::Gru]
+        .into_iter()
+        .find(|&cell| cell_name(cell) == text)
+        .ok_or("must be rnn, lstm or gru".to_string())
+}
+
+/// An untrained network of the lab: forward, three frames a step, for the default front end.
+pub(super) fn untrained(cell: CellKind, layers: usize, hidden: usize) -> EncoderConfig {
+    EncoderConfig {
+        input_dim: FrontEndConfig::default().num_ceps,
+        stacking: 3,
+        cell,
+        layers,
+        hidden,
+        direction: DirectionConfig::Forward,
+        vocabulary: 30,
+        head: Head::Ctc,
     }
 }
 
