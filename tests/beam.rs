@@ -256,20 +256,30 @@ fn foreign_and_damaged_snapshots_are_refused() {
     assert!(damage(&|state| state["prefixes"] = serde_json::json!([])));
 }
 
-#[test]
-fn agreed_tokens_stay() {
+/// Pushes doubtful frames one at a time; the agreed tokens, and how many the current ones were ahead of them on average.
+fn follow(config: BeamConfig) -> (Vec<Emission>, f64) {
     let table = letters();
-    let mut decoder = decoder(&table, Some(lm()), BeamConfig::default(), &[]);
+    let mut decoder = decoder(&table, Some(lm()), config, &[]);
     let frames = noise(600, table.len(), 14.0, 8);
     let mut agreed: Vec<Emission> = Vec::new();
+    let mut ahead = 0;
     for row in frames.rows() {
         decoder.push(&Frames { data: row.to_vec(), dim: frames.dim, first_frame: 0 }).expect("push");
         for hypothesis in decoder.best(100).iter().chain([&decoder.current()]) {
             assert!(hypothesis.emissions.starts_with(&agreed), "an agreed token changed");
         }
         agreed = decoder.best(1)[0].emissions[..decoder.agreed()].to_vec();
+        ahead += decoder.current().emissions.len() - decoder.agreed();
     }
+    (agreed, ahead as f64 / 600.0)
+}
+
+#[test]
+fn agreed_tokens_stay() {
+    let (agreed, patient) = follow(BeamConfig { commit_margin: 1000.0, ..Default::default() });
     assert!(agreed.len() > 100, "only {} agreed", agreed.len());
+    let (_, hasty) = follow(BeamConfig { commit_ms: 240, commit_margin: 1.0, ..Default::default() });
+    assert!(hasty < 0.8 * patient, "{hasty} tokens behind, {patient} where doubt is kept");
 }
 
 #[test]

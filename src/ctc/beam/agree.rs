@@ -3,8 +3,11 @@
 //! Where frames are sure, few new prefixes push old ones out, and one that differs in a token long past may live on. A
 //! second prefix that ends alike meets the same future, so the worse of the two is dropped once the difference is old.
 //! Every alignment dropped has one that is kept, in the same state and at least as likely; what is lost are its
-//! contributions to sums (texts that several prefixes spell), and what is won is its place in the beam.
+//! contributions to sums (texts that several prefixes spell), and what is won is its place in the beam. Before that, one
+//! that doubts a token just said and scores far less than the best is given up: live text cannot wait for it.
 
+use super::prefix::Prefix;
+use super::scorer::Scorer;
 use super::scratch::Scratch;
 use super::search::BeamState;
 use super::trace::ROOT;
@@ -13,8 +16,9 @@ use crate::ctc::lexicon::DEAD;
 impl BeamState {
     /// Moves the tokens that all prefixes have, and have done with, out of the trace, at the places that the leader
     /// gives them.
-    pub fn agree(&mut self, settle_frames: u64, scratch: &mut Scratch) {
-        self.drop_outdone(settle_frames, scratch);
+    pub fn agree(&mut self, scorer: Scorer, scratch: &mut Scratch) {
+        self.drop_behind(scorer.commit_frames(), scorer.config().commit_margin, scratch);
+        self.drop_outdone(scorer.settle_frames(), scratch);
         let root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
         let count = (self.trace.node(root).depth - self.trace.node(ROOT).depth) as usize;
         let already = self.agreed.len();
@@ -40,16 +44,29 @@ impl BeamState {
         }
     }
 
+    /// The leader's last token that it had done with so many frames ago, where some prefix lacks it.
+    fn doubted(&self, frames: u64) -> Option<u32> {
+        let leader = &self.prefixes[self.leader];
+        let due = self.next_frame.saturating_sub(frames);
+        let old = self.trace.said_before(leader.node, leader.path().run, leader.path().chain, due);
+        let all_have_it = || self.prefixes.iter().all(|prefix| self.trace.passes(prefix.node, old));
+        (old != ROOT && !all_have_it()).then_some(old)
+    }
+
+    /// Drops prefixes without some token that the leader had done with `commit_frames` ago, if they score `margin` less.
+    fn drop_behind(&mut self, commit_frames: u64, margin: f32, scratch: &mut Scratch) {
+        let Some(old) = self.doubted(commit_frames) else { return };
+        let least = self.prefixes[self.leader].score - margin;
+        let behind = |prefix: &Prefix| prefix.score < least && !self.trace.passes(prefix.node, old);
+        scratch.dropped.clear();
+        scratch.dropped.extend(self.prefixes.iter().map(behind));
+        self.drop_prefixes(scratch);
+    }
+
     /// Drops prefixes without some token that the leader had done with `settle_frames` ago, if another prefix outdoes
     /// them. One that a live prefix goes on from stays: its alignments are part of that one's.
     fn drop_outdone(&mut self, settle_frames: u64, scratch: &mut Scratch) {
-        let leader = &self.prefixes[self.leader];
-        let due = self.next_frame.saturating_sub(settle_frames);
-        let old = self.trace.said_before(leader.node, leader.path().run, leader.path().chain, due);
-        if old == ROOT || self.prefixes.iter().all(|prefix| self.trace.passes(prefix.node, old)) {
-            return;
-        }
-        let leading = leader.node;
+        let Some(old) = self.doubted(settle_frames) else { return };
         let Scratch { order, dropped, kept, .. } = scratch;
         order.clear();
         order.extend(0..self.prefixes.len() as u32);
@@ -68,9 +85,16 @@ impl BeamState {
                 self.trace.mark(prefix.node, [0; 2], kept);
             }
         }
+        self.drop_prefixes(scratch);
+    }
+
+    /// Drops the prefixes that `scratch.dropped` marks; the leader is not among them.
+    fn drop_prefixes(&mut self, scratch: &Scratch) {
+        let dropped = &scratch.dropped;
         if !dropped.contains(&true) {
             return;
         }
+        let leading = self.prefixes[self.leader].node;
         self.prefixes.iter().for_each(|prefix| self.trace.set_live(prefix.node, DEAD));
         let mut slot = 0;
         self.prefixes.retain(|_| {

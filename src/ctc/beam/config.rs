@@ -24,6 +24,11 @@ pub struct BeamConfig {
     /// Once the best prefix has been done with a token for so long, a prefix without it is dropped where another outdoes
     /// it whatever comes; in ms, `1..=10000000`.
     pub settle_ms: u32,
+    /// Once the best prefix has been done with a token for so long, a prefix without it that scores `commit_margin` less
+    /// is dropped: words become final sooner. In ms, `1..=10000000`.
+    pub commit_ms: u32,
+    /// See `commit_ms`; `0.0..=1000.0`.
+    pub commit_margin: f32,
 }
 
 impl Default for BeamConfig {
@@ -37,6 +42,8 @@ impl Default for BeamConfig {
             top_tokens: 40,
             unknown_penalty: 0.5,
             settle_ms: 1000,
+            commit_ms: 240,
+            commit_margin: 4.0,
         }
     }
 }
@@ -53,8 +60,10 @@ impl BeamConfig {
                 return Err(Error::invalid(what, value, format!("1..={most}")));
             }
         }
-        if !(1..=10_000_000).contains(&self.settle_ms) {
-            return Err(Error::invalid("settle_ms", self.settle_ms, "1..=10000000"));
+        for (what, value) in [("settle_ms", self.settle_ms), ("commit_ms", self.commit_ms)] {
+            if !(1..=10_000_000).contains(&value) {
+                return Err(Error::invalid(what, value, "1..=10000000"));
+            }
         }
         let weights = [
             ("alpha", self.alpha, 0.0, 10.0),
@@ -62,6 +71,7 @@ impl BeamConfig {
             ("score_margin", self.score_margin, 0.0, 1000.0),
             ("token_margin", self.token_margin, 0.0, 1000.0),
             ("unknown_penalty", self.unknown_penalty, 0.0, 100.0),
+            ("commit_margin", self.commit_margin, 0.0, 1000.0),
         ];
         for (what, value, low, high) in weights {
             if !(low..=high).contains(&value) {

@@ -74,10 +74,9 @@ impl BeamSearch {
         Ok(BeamSearch { config, spelling, language, frame: self.frame })
     }
 
-    /// Frames after which a token that the best prefix is done with counts as settled.
-    pub(super) fn settle_frames(&self) -> u64 {
-        let settle = f64::from(self.config.settle_ms) * 1e-3;
-        (settle / self.frame.as_secs_f64().max(1e-3)).ceil() as u64
+    /// Output frames that so many milliseconds take.
+    fn frames(&self, ms: u32) -> u64 {
+        (f64::from(ms) * 1e-3 / self.frame.as_secs_f64().max(1e-3)).ceil() as u64
     }
 
     /// The settings.
@@ -150,9 +149,14 @@ impl<'a> Scorer<'a> {
         Scorer { search, hot }
     }
 
-    /// See [`BeamSearch::settle_frames`].
+    /// Frames after which a token that the best prefix is done with counts as settled.
     pub fn settle_frames(&self) -> u64 {
-        self.search.settle_frames()
+        self.search.frames(self.search.config.settle_ms)
+    }
+
+    /// Frames after which a prefix without such a token must keep up with the best.
+    pub fn commit_frames(&self) -> u64 {
+        self.search.frames(self.search.config.commit_ms)
     }
 
     pub fn config(&self) -> &'a BeamConfig {

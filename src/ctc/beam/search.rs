@@ -54,7 +54,7 @@ impl BeamState {
         self.advance(&frame, scorer, scratch);
         self.lead();
         if self.next_frame.is_multiple_of(SETTLE_EVERY) {
-            self.agree(scorer.settle_frames(), scratch);
+            self.agree(scorer, scratch);
         }
     }
 
