@@ -19,7 +19,12 @@ impl BeamState {
     pub fn agree(&mut self, scorer: Scorer, scratch: &mut Scratch) {
         self.drop_behind(scorer.commit_frames(), scorer.config().commit_margin, scratch);
         self.drop_outdone(scorer.settle_frames(), scratch);
-        let root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
+        let mut root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
+        // A token that is still being said has no end yet.
+        let said = |prefix: &Prefix| prefix.label_path.prob < prefix.blank_path.prob;
+        if root != ROOT && self.prefixes.iter().any(|prefix| prefix.node == root && !said(prefix)) {
+            root = self.trace.parent(root);
+        }
         let count = (self.trace.node(root).depth - self.trace.node(ROOT).depth) as usize;
         let already = self.agreed.len();
         let leader = &self.prefixes[self.leader];

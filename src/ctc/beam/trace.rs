@@ -141,22 +141,21 @@ impl Trace {
         into[start..].reverse();
     }
 
-    /// Node of the longest prefix that all of `ends` have and that none of them is; the root where there is none longer.
+    /// Node of the longest prefix that all of `ends` are or go on from.
     pub fn common(&self, ends: impl Iterator<Item = u32>) -> u32 {
-        let parent = |node: u32| self.nodes[node as usize].parent;
-        let mut common: Option<u32> = None;
-        for end in ends {
-            if end == ROOT {
-                return ROOT;
-            }
-            let (mut a, mut b) = (parent(end), common.unwrap_or_else(|| parent(end)));
+        let deepest = |mut a: u32, mut b: u32| {
             while a != b {
                 // A node comes after its parent.
-                if a > b { a = parent(a) } else { b = parent(b) }
+                if a > b { a = self.parent(a) } else { b = self.parent(b) }
             }
-            common = Some(a);
-        }
-        common.unwrap_or(ROOT)
+            a
+        };
+        ends.reduce(deepest).unwrap_or(ROOT)
+    }
+
+    /// The node without the last token of `node`, which is not the root.
+    pub fn parent(&self, node: u32) -> u32 {
+        self.nodes[node as usize].parent
     }
 
     /// The last node on the way to `node` whose token was done with before frame `due`; the root where there is none.
