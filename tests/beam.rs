@@ -397,6 +397,25 @@ fn hot_words_are_found_only_when_whole() {
     assert!((more - score - 9.0).abs() < 0.1, "the boost of a whole phrase: {more} after {score}");
 }
 
+/// The same search as over log-probs whose blank is less likely by as much.
+#[test]
+fn blank_is_penalised_in_every_frame() {
+    let table = letters();
+    let frames = noise(60, 4, 4.0, 11);
+    let mut lowered = frames.clone();
+    lowered.data.chunks_mut(4).for_each(|row| row[0] -= 1.5);
+    let found = |frames: &Frames, blank_penalty: f32| {
+        let config = BeamConfig { blank_penalty, beam: 32, ..Default::default() };
+        let mut decoder = decoder(&table, Some(lm()), config, &[]);
+        decoder.push(frames).expect("push");
+        decoder.best(1).remove(0)
+    };
+    let (penalised, wanted) = (found(&frames, 1.5), found(&lowered, 0.0));
+    assert_eq!(penalised.emissions, wanted.emissions);
+    assert!((penalised.log_prob - wanted.log_prob).abs() < 1e-3);
+    assert!(penalised.emissions.len() > found(&frames, 0.0).emissions.len());
+}
+
 #[test]
 fn odd_frames_are_taken_and_wrong_ones_refused() {
     let table = letters();

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  eddy tune --model models/en dev.jsonl                    choose alpha, beta and the unknown words' penalty
+  eddy tune --model models/en dev.jsonl                    choose alpha, beta, the penalties of unknown words and blank
   eddy tune --model models/en a.jsonl b.jsonl --beam 64    the mean of both manifests' error rates counts
   eddy tune --model models/en dev.jsonl --dry-run          only say what is best
 
@@ -67,7 +67,7 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
             eprintln!("{done} of {total} recordings heard");
         }
     })?;
-    show!("{:>7} {:>7} {:>8} {:>8}  each manifest's WER %", "alpha", "beta", "unknown", "mean %")?;
+    show!("{:>7} {:>7} {:>8} {:>7} {:>8}  each manifest's WER %", "alpha", "beta", "unknown", "blank", "mean %")?;
     let mut shown = Ok(());
     let best = tuner.tune(start, &mut |trial| {
         if shown.is_ok() {
@@ -95,10 +95,11 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
 fn row(trial: &Trial) -> String {
     let rates: Vec<String> = trial.words.iter().map(|words| format!("{:.2}", 100.0 * words.rate())).collect();
     format!(
-        "{:>7.3} {:>7.3} {:>8.3} {:>8.2}  {}",
+        "{:>7.3} {:>7.3} {:>8.3} {:>7.3} {:>8.2}  {}",
         trial.config.alpha,
         trial.config.beta,
         trial.config.unknown_penalty,
+        trial.config.blank_penalty,
         100.0 * trial.mean_rate(),
         rates.join("  ")
     )

@@ -24,7 +24,7 @@ const ORDER_STREAM: u64 = u32::MAX as u64;
 /// Longest pause between joined utterances, in seconds.
 const LONGEST_PAUSE: f64 = 0.4;
 
-/// One row of a batch before its features: one utterance, several joined, or a noise clip.
+/// One recording of a batch before its features: one utterance, several joined, or a noise clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Places in `train`; none for noise.
@@ -50,19 +50,23 @@ pub struct Batch {
     pub labels: Vec<Vec<i64>>,
     /// Files of each row, for messages.
     pub names: Vec<String>,
-    /// Audio without padding.
+    /// Audio without padding, each recording once.
     pub seconds: f64,
+    /// Neighbouring rows that show the same recording: 1, or 2 differently masked ones.
+    pub views: usize,
 }
 
 impl Batch {
-    /// At most `parts` batches with every so-many-th row each, padded no longer than they need.
+    /// At most `parts` batches with every so-many-th recording each, padded no longer than they need.
     pub fn split(self, parts: usize) -> Vec<Batch> {
-        if parts <= 1 || self.lengths.len() <= 1 {
+        let recordings = self.lengths.len() / self.views;
+        if parts <= 1 || recordings <= 1 {
             return vec![self];
         }
         let [_, longest, dim] = self.shape.map(|size| size as usize);
         let part = |first: usize| {
-            let rows: Vec<usize> = (first..self.lengths.len()).step_by(parts).collect();
+            let views = |recording: usize| recording * self.views..(recording + 1) * self.views;
+            let rows: Vec<usize> = (first..recordings).step_by(parts).flat_map(views).collect();
             let frames = rows.iter().map(|&row| self.lengths[row] as usize).max().unwrap_or(0);
             let row = |row: usize| &self.features[row * longest * dim..][..frames * dim];
             Batch {
@@ -72,9 +76,10 @@ impl Batch {
                 labels: rows.iter().map(|&row| self.labels[row].clone()).collect(),
                 names: rows.iter().map(|&row| self.names[row].clone()).collect(),
                 seconds: self.seconds * rows.len() as f64 / self.lengths.len() as f64,
+                views: self.views,
             }
         };
-        (0..parts.min(self.lengths.len())).map(part).collect()
+        (0..parts.min(recordings)).map(part).collect()
     }
 }
 
@@ -210,11 +215,15 @@ struct Maker {
 
 impl Maker {
     fn batch(&mut self, entries: &[Entry]) -> Result<Batch> {
-        let rows: Vec<(Frames, f64)> = entries.iter().map(|entry| self.features(entry)).collect::<Result<_>>()?;
-        let longest = rows.iter().map(|(frames, _)| frames.len()).max().unwrap_or(0);
+        let views = if self.config.train.consistency > 0.0 { 2 } else { 1 };
+        let (mut rows, mut seconds) = (Vec::with_capacity(views * entries.len()), 0.0);
+        for entry in entries {
+            seconds += self.features(entry, views, &mut rows)?;
+        }
+        let longest = rows.iter().map(Frames::len).max().unwrap_or(0);
         let dim = self.front_end.dim();
         let mut features = vec![0.0f32; rows.len() * longest * dim];
-        for ((frames, _), row) in rows.iter().zip(features.chunks_mut((longest * dim).max(1))) {
+        for (frames, row) in rows.iter().zip(features.chunks_mut((longest * dim).max(1))) {
             row[..frames.data.len()].copy_from_slice(&frames.data);
         }
         let items = |entry: &Entry| self.items(entry).cloned().collect::<Vec<_>>();
@@ -225,10 +234,11 @@ impl Maker {
         Ok(Batch {
             features,
             shape: [rows.len() as i64, longest as i64, dim as i64],
-            lengths: rows.iter().map(|(frames, _)| frames.len() as i64).collect(),
-            labels: entries.iter().map(labels).collect(),
-            names: entries.iter().map(names).collect(),
-            seconds: rows.iter().map(|(_, seconds)| seconds).sum(),
+            lengths: rows.iter().map(|frames| frames.len() as i64).collect(),
+            labels: entries.iter().flat_map(|entry| vec![labels(entry); views]).collect(),
+            names: entries.iter().flat_map(|entry| vec![names(entry); views]).collect(),
+            seconds,
+            views,
         })
     }
 
@@ -237,20 +247,22 @@ impl Maker {
         speech.chain(entry.noise.iter().map(|&place| &self.dataset.noise[place]))
     }
 
-    /// One row's frames and its length in seconds.
-    fn features(&mut self, entry: &Entry) -> Result<(Frames, f64)> {
+    /// Adds the frames of each of an entry's views, which only the masks tell apart; its length in seconds.
+    fn features(&mut self, entry: &Entry, views: usize, rows: &mut Vec<Frames>) -> Result<f64> {
         let config = Arc::clone(&self.config);
         let mut rng = generator(config.train.seed, self.epoch, entry.index);
         let samples = self.samples(entry, &mut rng)?;
         let seconds = samples.len() as f64 / f64::from(self.dataset.rate_hz);
         let shift = config.front_end.frame_shift_ms / 1000.0;
         let masks = self.epoch >= config.augment.masks_from_epoch;
-        let frames = self.front_end.whole_with(&samples, &mut |log_mel| {
-            if masks {
-                mask(log_mel, shift, &config.augment, &mut rng);
-            }
-        })?;
-        Ok((frames, seconds))
+        for _ in 0..views {
+            rows.push(self.front_end.whole_with(&samples, &mut |log_mel| {
+                if masks {
+                    mask(log_mel, shift, &config.augment, &mut rng);
+                }
+            })?);
+        }
+        Ok(seconds)
     }
 
     /// One row's audio: each utterance at its own speed, level and room, then noise and channel over all.

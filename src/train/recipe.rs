@@ -153,7 +153,7 @@ pub struct OptimizerRecipe {
     pub seed: u64,
     /// Passes over the training speech.
     pub epochs: u64,
-    /// Audio in a batch, padding included, in seconds.
+    /// Audio in a batch, padding included, each recording once, in seconds.
     pub batch_seconds: f64,
     /// Highest learning rate.
     pub learning_rate: f64,
@@ -172,6 +172,9 @@ pub struct OptimizerRecipe {
     pub bptt_frames: usize,
     /// In what is computed.
     pub precision: Precision,
+    /// Weight of consistency: each recording of a batch is there twice, masked and dropped out differently, and what one
+    /// copy says at a step is held against what the other says (CR-CTC). 0 is one copy.
+    pub consistency: f64,
     /// Moving average of the weights a step; what is evaluated and exported. 0 is none.
     pub ema_decay: f64,
     /// Time between checkpoints within an epoch, in minutes.
@@ -201,6 +204,7 @@ impl Default for OptimizerRecipe {
             dropout: 0.2,
             bptt_frames: 0,
             precision: Precision::Float32,
+            consistency: 0.0,
             ema_decay: 0.995,
             checkpoint_minutes: 3.0,
             patience: 0,
@@ -318,6 +322,9 @@ impl TrainConfig {
         if classify != (self.model.tokens == TokenRecipe::Classes) {
             return Err(Error::invalid("model.tokens", "classes", "with the head classify, and only there"));
         }
+        if classify && self.train.consistency > 0.0 {
+            return Err(Error::invalid("train.consistency", self.train.consistency, "0 for classes"));
+        }
         if classify && self.augment.join_probability > 0.0 {
             return Err(Error::invalid("augment.join_probability", self.augment.join_probability, "0 for classes"));
         }
@@ -366,6 +373,7 @@ impl TrainConfig {
             ("train.weight_decay", train.weight_decay, 0.0, 1.0),
             ("train.clip_norm", train.clip_norm, 1e-3, 1e6),
             ("train.dropout", train.dropout, 0.0, 0.9),
+            ("train.consistency", train.consistency, 0.0, 10.0),
             ("train.ema_decay", train.ema_decay, 0.0, 0.99999),
             ("train.checkpoint_minutes", train.checkpoint_minutes, 0.0, 1e4),
             ("train.keep_epochs", train.keep_epochs as f64, 1.0, 1000.0),

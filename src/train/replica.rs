@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::recipe::Precision;
 use crate::error::{Error, Result};
 use crate::model_dir::{Direction, Head};
-use crate::nn::{CellState, Encoder, EncoderState, Mode, Outputs, ctc_loss, hidden};
+use crate::nn::{CellState, Encoder, EncoderState, Mode, Outputs, ctc_loss, hidden, view_divergence};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
 use tch::{Kind, Tensor};
@@ -25,6 +25,8 @@ pub(super) struct StepSettings {
     pub seed: u64,
     /// What the sum of all rows' losses is divided by.
     pub divisor: f64,
+    /// Weight of the divergence between the views of a recording.
+    pub consistency: f64,
 }
 
 /// A step's loss and the gradient of every parameter, in the encoder's order.
@@ -124,14 +126,14 @@ fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result
     let (kind, device) = encoder.options();
     let x = Tensor::from_slice(&batch.features).view(batch.shape).to_device(device);
     let mode = Mode::Train { dropout: settings.dropout, seed: settings.seed, bptt_frames: settings.bptt_frames };
-    let (losses, state) = match settings.precision {
-        Precision::Float32 => losses(encoder, &x.to_kind(kind), batch, settings.direction, mode)?,
+    let (loss, state) = match settings.precision {
+        Precision::Float32 => loss(encoder, &x.to_kind(kind), batch, settings, mode)?,
         Precision::Bfloat16 => {
             let cast = encoder.cast(Kind::BFloat16);
-            losses(&cast, &x.to_kind(Kind::BFloat16), batch, settings.direction, mode)?
+            loss(&cast, &x.to_kind(Kind::BFloat16), batch, settings, mode)?
         }
     };
-    let loss = losses.sum(Kind::Double) / settings.divisor;
+    let loss = loss / settings.divisor;
     loss.backward();
     let gradients = parameters.iter().map(|(_, parameter)| {
         let gradient = parameter.grad();
@@ -145,25 +147,31 @@ fn gradient(encoder: &Encoder, batch: &Batch, settings: &StepSettings) -> Result
     Ok(StepGradient { loss: loss.double_value(&[]), gradients: gradients.collect(), state_norms })
 }
 
-/// Each row's loss (CTC, or the cross-entropy of its class), and the states at the end.
-fn losses(
+/// Sum of all rows' losses (CTC and what views differ in, or the cross-entropy of a class), and the states at the end.
+fn loss(
     encoder: &Encoder,
     x: &Tensor,
     batch: &Batch,
-    direction: Direction,
+    settings: &StepSettings,
     mode: Mode,
 ) -> Result<(Tensor, EncoderState)> {
-    let Outputs { log_probs, steps, state } = encoder.run(x, &batch.lengths, direction, mode)?;
-    let losses = match encoder.config().head {
-        Head::Ctc => ctc_loss(&log_probs, &steps, &batch.labels)?,
+    let Outputs { log_probs, steps, state } = encoder.run(x, &batch.lengths, settings.direction, mode)?;
+    let loss = match encoder.config().head {
+        Head::Ctc => {
+            let ctc = ctc_loss(&log_probs, &steps, &batch.labels)?.sum(Kind::Double);
+            match batch.views {
+                2 => ctc + view_divergence(&log_probs, &steps)?.sum(Kind::Double) * settings.consistency,
+                _ => ctc,
+            }
+        }
         Head::Classify => {
             // No word at all is class 0.
             let classes: Vec<i64> = batch.labels.iter().map(|labels| labels.first().copied().unwrap_or(0)).collect();
             let classes = Tensor::from_slice(&classes).to_device(log_probs.device());
-            -log_probs.gather(1, &classes.unsqueeze(1), false).squeeze_dim(1)
+            -log_probs.gather(1, &classes.unsqueeze(1), false).sum(Kind::Double)
         }
     };
-    Ok((losses, state))
+    Ok((loss, state))
 }
 
 #[cfg(test)]
@@ -182,6 +190,7 @@ mod tests {
         precision: Precision::Float32,
         seed: 1,
         divisor: 7.0,
+        consistency: 0.0,
     };
 
     /// LibTorch's generator is one for the process: encoders are made in turns.
@@ -213,6 +222,7 @@ mod tests {
             labels: vec![vec![1, 2, 2], vec![3], vec![]],
             names: vec!["a".into(), "b".into(), "c".into()],
             seconds: 0.55,
+            views: 1,
         }
     }
 
@@ -269,6 +279,35 @@ mod tests {
         let difference = norm(&differences) / norm(&exact.gradients);
         assert!(difference > 0.0 && difference < 0.05, "{difference}");
         assert!((exact.loss / rough.loss - 1.0).abs() < 0.02, "{} {}", exact.loss, rough.loss);
+    }
+
+    /// Two alike views of every row change nothing; unlike ones are drawn together, by as much in any number of replicas.
+    #[test]
+    fn views_are_held_against_each_other() {
+        let twice = |change: f32| {
+            let one = batch();
+            let row = 25 * 3;
+            let views = |rows: &[f32]| [rows.to_vec(), rows.iter().map(|value| value + change).collect()].concat();
+            Batch {
+                features: one.features.chunks(row).flat_map(views).collect(),
+                shape: [6, 25, 3],
+                lengths: one.lengths.iter().flat_map(|&length| [length; 2]).collect(),
+                labels: one.labels.iter().flat_map(|labels| [labels.clone(), labels.clone()]).collect(),
+                names: one.names.iter().flat_map(|name| [name.clone(), name.clone()]).collect(),
+                views: 2,
+                ..one
+            }
+        };
+        let step = |batch: Batch, consistency: f64, count: usize| {
+            let settings = StepSettings { consistency, divisor: SETTINGS.divisor * batch.views as f64, ..SETTINGS };
+            Replicas::start(&encoder(), count).expect("replicas").step(batch, settings).expect("step")
+        };
+        assert!(worst(&step(batch(), 0.0, 1), &step(twice(0.0), 0.5, 1)) < 1e-12);
+        let (apart, held) = (step(twice(0.3), 0.0, 1), step(twice(0.3), 0.5, 1));
+        assert!(held.loss > apart.loss + 1e-6, "{} {}", held.loss, apart.loss);
+        for count in [2, 3, 5] {
+            assert!(worst(&held, &step(twice(0.3), 0.5, count)) < 1e-12, "{count} replicas");
+        }
     }
 
     /// The gradient with the state detached by hand at the same places, and the full one's values.

@@ -244,6 +244,7 @@ impl Trainer {
             precision: recipe.precision,
             seed: recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step),
             divisor: labels as f64,
+            consistency: recipe.consistency,
         };
         let names = batch.names.join(", ");
         let StepGradient { loss, gradients, state_norms } = self.replicas.step(batch, settings)?;

@@ -18,11 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tch::Tensor;
 
-/// The first look: every pair of these.
-const ALPHAS: [f32; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 1.2];
-const BETAS: [f32; 5] = [-1.0, 0.0, 1.0, 2.0, 3.5];
-/// Steps of the second look, each then halved: of alpha, of beta, of the unknown words' penalty.
-const STEPS: [f32; 3] = [0.1, 0.5, 0.25];
+/// First steps, each then halved: of alpha, of beta, of the unknown words' penalty, of blank's.
+const STEPS: [f32; 4] = [0.2, 1.0, 0.5, 0.5];
 const HALVINGS: usize = 2;
 
 /// A dev recording as the network hears it.
@@ -128,15 +125,15 @@ impl Tuner {
         Ok(Trial { config, words })
     }
 
-    /// The best of a grid of alpha and beta, then of ever smaller steps around it; `tell` sees every trial.
+    /// The best that ever smaller steps from `start` lead to, one value at a time; `tell` sees every trial.
     ///
     /// # Errors
     /// As [`Tuner::score`].
     pub fn tune(&self, start: BeamConfig, tell: &mut dyn FnMut(&Trial)) -> Result<Trial> {
-        let mut tried: HashMap<[u32; 3], f64> = HashMap::new();
+        let mut tried: HashMap<[u32; 4], f64> = HashMap::new();
         let mut best: Option<Trial> = None;
         let mut attempt = |config: BeamConfig, best: &mut Option<Trial>| -> Result<bool> {
-            let key = [config.alpha, config.beta, config.unknown_penalty].map(f32::to_bits);
+            let key = [config.alpha, config.beta, config.unknown_penalty, config.blank_penalty].map(f32::to_bits);
             if config.validate().is_err() || tried.contains_key(&key) {
                 return Ok(false);
             }
@@ -150,11 +147,6 @@ impl Tuner {
             Ok(better)
         };
         attempt(start, &mut best)?;
-        for alpha in ALPHAS {
-            for beta in BETAS {
-                attempt(BeamConfig { alpha, beta, ..start }, &mut best)?;
-            }
-        }
         for halving in 0..=HALVINGS {
             let shrink = 0.5f32.powi(halving as i32);
             loop {
@@ -221,13 +213,14 @@ fn text(words: &[Word]) -> String {
     normalize(&words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
 }
 
-/// `config` with one of alpha, beta and the unknown words' penalty changed.
+/// `config` with one of alpha, beta and the penalties of unknown words and of blank changed.
 fn moved_by(config: BeamConfig, axis: usize, step: f32) -> BeamConfig {
     // Whole thousandths, so that the same place is reached by every way.
     let moved = |value: f32| ((value + step) * 1000.0).round() / 1000.0;
     match axis {
         0 => BeamConfig { alpha: moved(config.alpha), ..config },
         1 => BeamConfig { beta: moved(config.beta), ..config },
-        _ => BeamConfig { unknown_penalty: moved(config.unknown_penalty), ..config },
+        2 => BeamConfig { unknown_penalty: moved(config.unknown_penalty), ..config },
+        _ => BeamConfig { blank_penalty: moved(config.blank_penalty), ..config },
     }
 }

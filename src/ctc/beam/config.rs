@@ -21,6 +21,9 @@ pub struct BeamConfig {
     pub top_tokens: usize,
     /// Taken off for each letter of a word that is neither in the vocabulary nor hot, `0.0..=100.0`.
     pub unknown_penalty: f32,
+    /// Taken off the log-prob of blank in each frame, `0.0..=100.0`: a network that rather says nothing than something
+    /// unsure is overruled by the language model.
+    pub blank_penalty: f32,
     /// Once the best prefix has been done with a token for so long, a prefix without it is dropped where another outdoes
     /// it whatever comes; in ms, `1..=10000000`.
     pub settle_ms: u32,
@@ -41,6 +44,7 @@ impl Default for BeamConfig {
             token_margin: 10.0,
             top_tokens: 40,
             unknown_penalty: 0.5,
+            blank_penalty: 0.0,
             settle_ms: 1000,
             commit_ms: 240,
             commit_margin: 4.0,
@@ -71,6 +75,7 @@ impl BeamConfig {
             ("score_margin", self.score_margin, 0.0, 1000.0),
             ("token_margin", self.token_margin, 0.0, 1000.0),
             ("unknown_penalty", self.unknown_penalty, 0.0, 100.0),
+            ("blank_penalty", self.blank_penalty, 0.0, 100.0),
             ("commit_margin", self.commit_margin, 0.0, 1000.0),
         ];
         for (what, value, low, high) in weights {

@@ -9,16 +9,25 @@ use crate::text::BLANK;
 /// A candidate that is its parent itself.
 pub(super) const STAY: u32 = u32::MAX;
 
-/// One frame's log-probs relative to its likeliest token's.
+/// One frame's log-probs relative to its likeliest token's, blank less its penalty.
 pub(super) struct Frame<'a> {
     pub row: &'a [f32],
     pub best: f32,
     pub index: u64,
+    blank_penalty: f32,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    pub fn new(row: &'a [f32], blank_penalty: f32, index: u64) -> Self {
+        let (blank, others) = row.split_at(BLANK as usize + 1);
+        let blank = blank[BLANK as usize] - blank_penalty;
+        let best = others.iter().fold(f32::NEG_INFINITY.max(blank), |best, &value| best.max(value));
+        Frame { row, best, index, blank_penalty }
+    }
+
     fn log(&self, token: u32) -> f32 {
-        let value = self.row[token as usize] - self.best;
+        let penalty = if token == BLANK as u32 { self.blank_penalty } else { 0.0 };
+        let value = self.row[token as usize] - penalty - self.best;
         if value.is_nan() { f32::NEG_INFINITY } else { value }
     }
 

@@ -36,10 +36,9 @@ pub(super) struct BeamState {
 impl BeamState {
     /// Takes one frame. One without a finite value is passed over, as if it were blank.
     pub fn step(&mut self, row: &[f32], scorer: Scorer, scratch: &mut Scratch) {
-        let best = row.iter().fold(f32::NEG_INFINITY, |best, &value| best.max(value));
-        let frame = Frame { row, best, index: self.next_frame };
+        let frame = Frame::new(row, scorer.config().blank_penalty, self.next_frame);
         self.next_frame += 1;
-        if !best.is_finite() {
+        if !frame.best.is_finite() {
             return;
         }
         scratch.choose_tokens(&frame, scorer.config());
@@ -50,7 +49,7 @@ impl BeamState {
             // Nothing is possible after this frame: it is passed over too.
             return;
         }
-        self.offset += f64::from(best);
+        self.offset += f64::from(frame.best);
         self.advance(&frame, scorer, scratch);
         self.lead();
         if self.next_frame.is_multiple_of(SETTLE_EVERY) {
