@@ -1,7 +1,7 @@
 //! The beam search against worked tables, against enumeration of all alignments, and as a stream.
 
 use eddy::Frames;
-use eddy::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder, Emission, HotWord};
+use eddy::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder, Emission, HotWord, TokenPriors};
 use eddy::lm::NgramLm;
 use eddy::text::TokenTable;
 use std::collections::BTreeMap;
@@ -414,6 +414,34 @@ fn blank_is_penalised_in_every_frame() {
     assert_eq!(penalised.emissions, wanted.emissions);
     assert!((penalised.log_prob - wanted.log_prob).abs() < 1e-3);
     assert!(penalised.emissions.len() > found(&frames, 0.0).emissions.len());
+}
+
+/// The same search as over log-probs less a part of the priors, the shares being 0.7, 0.2 and 0.1.
+#[test]
+fn priors_are_taken_off_every_token_but_blank() {
+    let table = letters();
+    let frames = noise(60, 4, 4.0, 12);
+    let priors = TokenPriors::from_posteriors(&[9.0, 0.7, 0.2, 0.1]);
+    let mean = [0.7f32, 0.2, 0.1].iter().map(|share| share * share.ln()).sum::<f32>();
+    let mut lowered = frames.clone();
+    for row in lowered.data.chunks_mut(4) {
+        row[1..].iter_mut().zip([0.7f32, 0.2, 0.1]).for_each(|(value, share)| *value -= 0.4 * (share.ln() - mean));
+    }
+    let config = BeamConfig { beam: 32, prior_scale: 0.4, ..Default::default() };
+    let search = |frames: &Frames, priors: Option<&TokenPriors>| {
+        let plain = BeamSearch::new(&table, Some(lm()), config, FRAME).expect("search");
+        let search = priors.map_or(Ok(plain), |priors| {
+            BeamSearch::new(&table, Some(lm()), config, FRAME)?.with_priors(priors.clone())
+        });
+        let search = Arc::new(search.expect("priors"));
+        let mut decoder = BeamDecoder::new(search.clone(), search.hot_words(&[]).expect("none"));
+        decoder.push(frames).expect("push");
+        ids(&decoder.best(1)[0].emissions)
+    };
+    assert_eq!(search(&frames, Some(&priors)), search(&lowered, None));
+    assert_ne!(search(&frames, Some(&priors)), search(&frames, None));
+    let other = TokenPriors::from_posteriors(&[1.0, 1.0]);
+    assert!(BeamSearch::new(&table, None, config, FRAME).expect("search").with_priors(other).is_err());
 }
 
 #[test]

@@ -11,11 +11,12 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  eddy tune --model models/en dev.jsonl                    choose alpha, beta, the penalties of unknown words and blank
+  eddy tune --model models/en dev.jsonl                    choose the weights of language model, words and priors
   eddy tune --model models/en a.jsonl b.jsonl --beam 64    the mean of both manifests' error rates counts
   eddy tune --model models/en dev.jsonl --dry-run          only say what is best
 
-Writes decoder.json and confidence.json (calibration of word confidences) into the model directory. Use recordings that
+Writes decoder.json, priors.json (how often the network says each token) and confidence.json (calibration of word
+confidences) into the model directory. Use recordings that
 neither the network nor the language model knows, and none that error rates will be reported on.")]
 pub(super) struct TuneArgs {
     /// Dev manifests (JSON lines)
@@ -67,7 +68,15 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
             eprintln!("{done} of {total} recordings heard");
         }
     })?;
-    show!("{:>7} {:>7} {:>8} {:>7} {:>8}  each manifest's WER %", "alpha", "beta", "unknown", "blank", "mean %")?;
+    show!(
+        "{:>7} {:>7} {:>8} {:>7} {:>7} {:>8}  each manifest's WER %",
+        "alpha",
+        "beta",
+        "unknown",
+        "blank",
+        "priors",
+        "mean %"
+    )?;
     let mut shown = Ok(());
     let best = tuner.tune(start, &mut |trial| {
         if shown.is_ok() {
@@ -86,8 +95,9 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
     )?;
     if !args.dry_run {
         model.save_beam_config(&best.config)?;
+        model.save_priors(tuner.priors())?;
         model.save_calibration(&calibrated.calibration)?;
-        eprintln!("wrote decoder.json and confidence.json in {}", model.path.display());
+        eprintln!("wrote decoder.json, priors.json and confidence.json in {}", model.path.display());
     }
     Ok(0)
 }
@@ -95,11 +105,12 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
 fn row(trial: &Trial) -> String {
     let rates: Vec<String> = trial.words.iter().map(|words| format!("{:.2}", 100.0 * words.rate())).collect();
     format!(
-        "{:>7.3} {:>7.3} {:>8.3} {:>7.3} {:>8.2}  {}",
+        "{:>7.3} {:>7.3} {:>8.3} {:>7.3} {:>7.3} {:>8.2}  {}",
         trial.config.alpha,
         trial.config.beta,
         trial.config.unknown_penalty,
         trial.config.blank_penalty,
+        trial.config.prior_scale,
         100.0 * trial.mean_rate(),
         rates.join("  ")
     )

@@ -7,11 +7,13 @@ mod beam;
 mod greedy;
 mod hotwords;
 mod lexicon;
+mod priors;
 
 pub use align::align;
 pub use beam::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot};
 pub use greedy::GreedyDecoder;
 pub use hotwords::{DEFAULT_BOOST, HotWord, HotWords};
+pub use priors::TokenPriors;
 
 use crate::error::Result;
 use crate::stage::Frames;

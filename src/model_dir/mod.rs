@@ -1,8 +1,8 @@
 //! A model directory's facts, read and cross-checked without tensors. Layer 4.
 //!
 //! `model.json` ([`ModelConfig`]), `model.safetensors`, `tokens.txt`, `cmvn.json`, optional
-//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `confidence.json` (calibration of word
-//! confidences), `MODEL.md` and `recipe.toml`.
+//! `lm.bin` (language model), `decoder.json` (settings of the beam search), `priors.json` (log-priors of tokens, which
+//! the beam search takes off), `confidence.json` (calibration of word confidences), `MODEL.md` and `recipe.toml`.
 
 mod config;
 
@@ -10,7 +10,7 @@ mod config;
 pub use config::MODEL_FORMAT;
 pub use config::{CellKind, Direction, DirectionConfig, EncoderConfig, Grid, Head, ModelConfig};
 
-use crate::ctc::BeamConfig;
+use crate::ctc::{BeamConfig, TokenPriors};
 use crate::error::{Error, Result};
 use crate::frontend::CmvnStats;
 use crate::metrics::Calibration;
@@ -24,6 +24,7 @@ const CMVN_FILE: &str = "cmvn.json";
 const WEIGHTS_FILE: &str = "model.safetensors";
 const LM_FILE: &str = "lm.bin";
 const DECODER_FILE: &str = "decoder.json";
+const PRIORS_FILE: &str = "priors.json";
 const CONFIDENCE_FILE: &str = "confidence.json";
 
 /// Copies a file, atomically.
@@ -91,7 +92,8 @@ impl ModelDir {
 
     /// The files that a transcript depends on, as far as they are there.
     pub fn files(&self) -> Vec<PathBuf> {
-        let names = [CONFIG_FILE, TOKENS_FILE, CMVN_FILE, WEIGHTS_FILE, LM_FILE, DECODER_FILE, CONFIDENCE_FILE];
+        let names =
+            [CONFIG_FILE, TOKENS_FILE, CMVN_FILE, WEIGHTS_FILE, LM_FILE, DECODER_FILE, PRIORS_FILE, CONFIDENCE_FILE];
         names.iter().map(|name| self.path.join(name)).filter(|path| path.is_file()).collect()
     }
 
@@ -128,6 +130,24 @@ impl ModelDir {
     pub fn save_beam_config(&self, config: &BeamConfig) -> Result<()> {
         config.validate()?;
         self.write_json(DECODER_FILE, config)
+    }
+
+    /// `priors.json`, where the tokens' priors were measured.
+    ///
+    /// # Errors
+    /// Names the file and what in it is not known, out of range or does not fit the tokens.
+    pub fn priors(&self) -> Result<Option<TokenPriors>> {
+        let fits = |priors: &TokenPriors| priors.validate(self.tokens.len());
+        self.read_optional(PRIORS_FILE, "priors of tokens", fits)
+    }
+
+    /// Writes `priors.json`, atomically.
+    ///
+    /// # Errors
+    /// When they do not fit the tokens or the file cannot be written.
+    pub fn save_priors(&self, priors: &TokenPriors) -> Result<()> {
+        priors.validate(self.tokens.len())?;
+        self.write_json(PRIORS_FILE, priors)
     }
 
     /// `confidence.json`, where the model's confidences were calibrated.
@@ -169,13 +189,13 @@ impl ModelDir {
         crate::error::write_atomically(&self.path.join(name), json.as_bytes())
     }
 
-    /// Copies the language model, the settings of the beam search and the calibration to another directory, as far as
+    /// Copies the language model, the settings of the beam search, priors and calibration to another directory, as far as
     /// they are there and `to` has none.
     ///
     /// # Errors
     /// When a file cannot be read or written.
     pub fn copy_language(&self, to: &Path) -> Result<()> {
-        for name in [LM_FILE, DECODER_FILE, CONFIDENCE_FILE] {
+        for name in [LM_FILE, DECODER_FILE, PRIORS_FILE, CONFIDENCE_FILE] {
             let (from, to) = (self.path.join(name), to.join(name));
             if from.is_file() && !to.exists() {
                 copy(&from, &to)?;

@@ -60,7 +60,11 @@ impl Search {
     }
 
     fn beam(model: &ModelDir, lm: Option<Arc<NgramLm>>, config: BeamConfig, hot: &[HotWord]) -> Result<Self> {
-        let search = Arc::new(BeamSearch::new(&model.tokens, lm, config, model.config.output_frame())?);
+        let mut search = BeamSearch::new(&model.tokens, lm, config, model.config.output_frame())?;
+        if let Some(priors) = model.priors()? {
+            search = search.with_priors(priors)?;
+        }
+        let search = Arc::new(search);
         let hot = search.hot_words(hot)?;
         Ok(Search::Beam { search, hot })
     }

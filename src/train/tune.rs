@@ -5,7 +5,7 @@
 
 use super::evaluate::rights;
 use crate::corpus::{Manifest, all_cores, for_each_parallel};
-use crate::ctc::{BeamConfig, BeamSearch};
+use crate::ctc::{BeamConfig, BeamSearch, TokenPriors};
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
 use crate::metrics::{Calibration, ErrorCounts, Reliability};
@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tch::Tensor;
 
-/// First steps, each then halved: of alpha, of beta, of the unknown words' penalty, of blank's.
-const STEPS: [f32; 4] = [0.2, 1.0, 0.5, 0.5];
+/// First steps, each then halved: of alpha, of beta, of the unknown words' penalty, of blank's, of the priors' scale.
+const STEPS: [f32; 5] = [0.2, 1.0, 0.5, 0.5, 0.2];
 const HALVINGS: usize = 2;
 
 /// A dev recording as the network hears it.
@@ -62,6 +62,7 @@ pub struct Calibrated {
 pub struct Tuner {
     items: Vec<Item>,
     sets: usize,
+    priors: TokenPriors,
     search: BeamSearch,
     segmenter: Segmenter,
 }
@@ -109,8 +110,19 @@ impl Tuner {
         if items.is_empty() {
             return Err(Error::invalid("manifests", manifests.len(), "at least one readable recording with a text"));
         }
+        let mut sums = vec![0.0; recognizer.tokens().len()];
+        for row in items.iter().flat_map(|item| &item.blocks).flat_map(Frames::rows) {
+            sums.iter_mut().zip(row).for_each(|(sum, log_prob)| *sum += f64::from(log_prob.exp()));
+        }
+        let priors = TokenPriors::from_posteriors(&sums);
+        let search = search.with_priors(priors.clone())?;
         let segmenter = recognizer.segmenter().with_search(search.with_config(BeamConfig::default())?)?;
-        Ok(Tuner { items, sets: manifests.len(), search, segmenter })
+        Ok(Tuner { items, sets: manifests.len(), priors, search, segmenter })
+    }
+
+    /// How often the network says each token on the recordings.
+    pub fn priors(&self) -> &TokenPriors {
+        &self.priors
     }
 
     /// Errors with a setting.
@@ -130,10 +142,11 @@ impl Tuner {
     /// # Errors
     /// As [`Tuner::score`].
     pub fn tune(&self, start: BeamConfig, tell: &mut dyn FnMut(&Trial)) -> Result<Trial> {
-        let mut tried: HashMap<[u32; 4], f64> = HashMap::new();
+        let mut tried: HashMap<[u32; 5], f64> = HashMap::new();
         let mut best: Option<Trial> = None;
         let mut attempt = |config: BeamConfig, best: &mut Option<Trial>| -> Result<bool> {
-            let key = [config.alpha, config.beta, config.unknown_penalty, config.blank_penalty].map(f32::to_bits);
+            let penalties = [config.unknown_penalty, config.blank_penalty, config.prior_scale];
+            let key = [config.alpha, config.beta, penalties[0], penalties[1], penalties[2]].map(f32::to_bits);
             if config.validate().is_err() || tried.contains_key(&key) {
                 return Ok(false);
             }
@@ -213,7 +226,7 @@ fn text(words: &[Word]) -> String {
     normalize(&words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
 }
 
-/// `config` with one of alpha, beta and the penalties of unknown words and of blank changed.
+/// `config` with one of alpha, beta, the penalties of unknown words and of blank, and the priors' scale changed.
 fn moved_by(config: BeamConfig, axis: usize, step: f32) -> BeamConfig {
     // Whole thousandths, so that the same place is reached by every way.
     let moved = |value: f32| ((value + step) * 1000.0).round() / 1000.0;
@@ -221,6 +234,7 @@ fn moved_by(config: BeamConfig, axis: usize, step: f32) -> BeamConfig {
         0 => BeamConfig { alpha: moved(config.alpha), ..config },
         1 => BeamConfig { beta: moved(config.beta), ..config },
         2 => BeamConfig { unknown_penalty: moved(config.unknown_penalty), ..config },
-        _ => BeamConfig { blank_penalty: moved(config.blank_penalty), ..config },
+        3 => BeamConfig { blank_penalty: moved(config.blank_penalty), ..config },
+        _ => BeamConfig { prior_scale: moved(config.prior_scale), ..config },
     }
 }

@@ -24,6 +24,8 @@ pub struct BeamConfig {
     /// Taken off the log-prob of blank in each frame, `0.0..=100.0`: a network that rather says nothing than something
     /// unsure is overruled by the language model.
     pub blank_penalty: f32,
+    /// Weight of the tokens' priors, where the search has some, `0.0..=10.0`.
+    pub prior_scale: f32,
     /// Once the best prefix has been done with a token for so long, a prefix without it is dropped where another outdoes
     /// it whatever comes; in ms, `1..=10000000`.
     pub settle_ms: u32,
@@ -45,6 +47,7 @@ impl Default for BeamConfig {
             top_tokens: 40,
             unknown_penalty: 0.5,
             blank_penalty: 0.0,
+            prior_scale: 0.0,
             settle_ms: 1000,
             commit_ms: 240,
             commit_margin: 4.0,
@@ -76,6 +79,7 @@ impl BeamConfig {
             ("token_margin", self.token_margin, 0.0, 1000.0),
             ("unknown_penalty", self.unknown_penalty, 0.0, 100.0),
             ("blank_penalty", self.blank_penalty, 0.0, 100.0),
+            ("prior_scale", self.prior_scale, 0.0, 10.0),
             ("commit_margin", self.commit_margin, 0.0, 1000.0),
         ];
         for (what, value, low, high) in weights {

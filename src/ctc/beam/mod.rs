@@ -2,7 +2,8 @@
 //!
 //! A prefix is what an alignment says when repeats are merged and blanks dropped; its score is the natural log of the
 //! sum over its alignments, plus `alpha` times the language model's log-prob of its words, plus `beta` for each word,
-//! plus its hot words' boosts, less a penalty for each blank. Words outside the vocabulary are spelled letter by letter, scored as `<unk>` less a
+//! plus its hot words' boosts, less a penalty for each blank and a share of its
+//! tokens' log-priors. Words outside the vocabulary are spelled letter by letter, scored as `<unk>` less a
 //! penalty for each letter. Every frame costs the same however long the session is: tokens that all live prefixes have
 //! leave the search (they are [`Decoder::agreed`]), and what no prefix reaches is dropped.
 //!

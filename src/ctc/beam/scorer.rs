@@ -6,11 +6,12 @@
 //! become: without it a prefix would pay for a word all at once, and pruning would favour the words' middles.
 
 use super::BeamConfig;
+use crate::ctc::TokenPriors;
 use crate::ctc::hotwords::{HotWord, HotWords};
 use crate::ctc::lexicon::{DEAD, Lexicon, LexiconWords, Spelling};
 use crate::error::Result;
 use crate::lm::{LmState, NgramLm};
-use crate::text::TokenTable;
+use crate::text::{BLANK, TokenTable};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,9 @@ pub struct BeamSearch {
     pub(super) config: BeamConfig,
     pub(super) spelling: Spelling,
     language: Option<Arc<LanguageModel>>,
+    priors: Option<TokenPriors>,
+    /// What priors and blank's penalty add to each token's log-prob.
+    bias: Vec<f32>,
     /// Time of an output frame.
     frame: Duration,
 }
@@ -61,17 +65,30 @@ impl BeamSearch {
         config.validate()?;
         let spelling = Spelling::new(tokens);
         let language = lm.map(|lm| Arc::new(LanguageModel::new(lm, &spelling)));
-        Ok(BeamSearch { config, spelling, language, frame })
+        let bias = bias(&config, None, spelling.tokens());
+        Ok(BeamSearch { config, spelling, language, priors: None, bias, frame })
     }
 
-    /// The same search with other settings; tokens and language model are shared.
+    /// The search that takes `priors` off, as much as its settings' `prior_scale` says.
+    ///
+    /// # Errors
+    /// When they do not fit the tokens.
+    pub fn with_priors(mut self, priors: TokenPriors) -> Result<Self> {
+        priors.validate(self.spelling.tokens())?;
+        self.bias = bias(&self.config, Some(&priors), self.spelling.tokens());
+        self.priors = Some(priors);
+        Ok(self)
+    }
+
+    /// The same search with other settings; tokens, priors and language model are shared.
     ///
     /// # Errors
     /// When `config` has a value out of range.
     pub fn with_config(&self, config: BeamConfig) -> Result<Self> {
         config.validate()?;
-        let (spelling, language) = (self.spelling.clone(), self.language.clone());
-        Ok(BeamSearch { config, spelling, language, frame: self.frame })
+        let (spelling, language, priors) = (self.spelling.clone(), self.language.clone(), self.priors.clone());
+        let bias = bias(&config, priors.as_ref(), spelling.tokens());
+        Ok(BeamSearch { config, spelling, language, priors, bias, frame: self.frame })
     }
 
     /// Output frames that so many milliseconds take.
@@ -96,11 +113,18 @@ impl BeamSearch {
     /// A number that tells searches apart: their settings, tokens and vocabulary.
     pub(super) fn fingerprint(&self, hot: &HotWords) -> u64 {
         let lexicon = self.language.as_ref().map_or(0, |model| model.lexicon.fingerprint());
-        let config = serde_json::to_string(&self.config).unwrap_or_default();
+        let config = serde_json::to_string(&(&self.config, &self.bias)).unwrap_or_default();
         let sum = config.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let order = self.language.as_ref().map_or(0, |model| model.lm.order());
         lexicon ^ sum ^ hot.fingerprint().rotate_left(7) ^ (self.spelling.tokens() << 8 | order) as u64
     }
+}
+
+/// What a search adds to each token's log-prob.
+fn bias(config: &BeamConfig, priors: Option<&TokenPriors>, tokens: usize) -> Vec<f32> {
+    let mut bias = priors.map_or_else(|| vec![0.0; tokens], |priors| priors.bias(config.prior_scale));
+    bias[BLANK as usize] -= config.blank_penalty;
+    bias
 }
 
 /// Where a prefix is in its last word.
@@ -147,6 +171,11 @@ pub(super) struct Scorer<'a> {
 impl<'a> Scorer<'a> {
     pub fn new(search: &'a BeamSearch, hot: &'a HotWords) -> Self {
         Scorer { search, hot }
+    }
+
+    /// What is added to the log-probability of every token of a frame.
+    pub fn bias(&self) -> &'a [f32] {
+        &self.search.bias
     }
 
     /// Frames after which a token that the best prefix is done with counts as settled.

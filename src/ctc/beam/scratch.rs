@@ -9,25 +9,24 @@ use crate::text::BLANK;
 /// A candidate that is its parent itself.
 pub(super) const STAY: u32 = u32::MAX;
 
-/// One frame's log-probs relative to its likeliest token's, blank less its penalty.
+/// One frame's log-probs with what the search adds to each, relative to the highest.
 pub(super) struct Frame<'a> {
     pub row: &'a [f32],
+    /// Added to each of `row`.
+    bias: &'a [f32],
+    /// The highest sum of the two.
     pub best: f32,
     pub index: u64,
-    blank_penalty: f32,
 }
 
 impl<'a> Frame<'a> {
-    pub fn new(row: &'a [f32], blank_penalty: f32, index: u64) -> Self {
-        let (blank, others) = row.split_at(BLANK as usize + 1);
-        let blank = blank[BLANK as usize] - blank_penalty;
-        let best = others.iter().fold(f32::NEG_INFINITY.max(blank), |best, &value| best.max(value));
-        Frame { row, best, index, blank_penalty }
+    pub fn new(row: &'a [f32], bias: &'a [f32], index: u64) -> Self {
+        let sums = row.iter().zip(bias).map(|(value, bias)| value + bias);
+        Frame { row, bias, best: sums.fold(f32::NEG_INFINITY, f32::max), index }
     }
 
     fn log(&self, token: u32) -> f32 {
-        let penalty = if token == BLANK as u32 { self.blank_penalty } else { 0.0 };
-        let value = self.row[token as usize] - penalty - self.best;
+        let value = self.row[token as usize] + self.bias[token as usize] - self.best;
         if value.is_nan() { f32::NEG_INFINITY } else { value }
     }
 
@@ -79,12 +78,12 @@ impl Scratch {
 
     /// The tokens likely enough to begin something new, likeliest first.
     pub fn choose_tokens(&mut self, frame: &Frame, config: &BeamConfig) {
-        let least = frame.best - config.token_margin;
         self.extended.resize(frame.row.len(), DEAD);
         self.tokens.clear();
-        for (token, &log_prob) in frame.row.iter().enumerate().skip(BLANK as usize + 1) {
-            if log_prob >= least && log_prob > f32::NEG_INFINITY {
-                self.tokens.push((log_prob - frame.best, token as u32));
+        for token in BLANK as u32 + 1..frame.row.len() as u32 {
+            let log_prob = frame.log(token);
+            if log_prob >= -config.token_margin && log_prob > f32::NEG_INFINITY {
+                self.tokens.push((log_prob, token));
             }
         }
         let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));

@@ -36,7 +36,7 @@ pub(super) struct BeamState {
 impl BeamState {
     /// Takes one frame. One without a finite value is passed over, as if it were blank.
     pub fn step(&mut self, row: &[f32], scorer: Scorer, scratch: &mut Scratch) {
-        let frame = Frame::new(row, scorer.config().blank_penalty, self.next_frame);
+        let frame = Frame::new(row, scorer.bias(), self.next_frame);
         self.next_frame += 1;
         if !frame.best.is_finite() {
             return;
