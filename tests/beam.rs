@@ -1,7 +1,7 @@
 //! The beam search against worked tables, against enumeration of all alignments, and as a stream.
 
 use eddy::Frames;
-use eddy::ctc::{BeamConfig, BeamDecoder, BeamSearch, Decoder, Emission, HotWord, TokenPriors};
+use eddy::ctc::{BeamConfig, BeamDecoder, BeamSearch, CommitConfig, Decoder, Emission, HotWord, TokenPriors};
 use eddy::lm::NgramLm;
 use eddy::text::TokenTable;
 use std::collections::BTreeMap;
@@ -276,9 +276,9 @@ fn follow(config: BeamConfig) -> (Vec<Emission>, f64) {
 
 #[test]
 fn agreed_tokens_stay() {
-    let (agreed, patient) = follow(BeamConfig { commit_margin: 1000.0, ..Default::default() });
+    let (agreed, patient) = follow(BeamConfig::default());
     assert!(agreed.len() > 100, "only {} agreed", agreed.len());
-    let (_, hasty) = follow(BeamConfig { commit_ms: 240, commit_margin: 0.0, ..Default::default() });
+    let (_, hasty) = follow(BeamConfig { commit: Some(CommitConfig::default()), ..Default::default() });
     assert!(hasty < 0.8 * patient, "{hasty} tokens behind, {patient} where doubt is kept");
 }
 

@@ -207,20 +207,28 @@ pub(super) enum DecoderKind {
 impl RecognizeArgs {
     /// Loads the model that `model` names; `nbest` hypotheses a segment.
     pub fn load(&self, model: &ModelArgs, device: tch::Device, nbest: usize) -> Result<crate::Recognizer> {
-        self.load_with(model, device, nbest, Default::default())
+        self.load_with(model, device, crate::RecognizerConfig { nbest, ..Default::default() })
     }
 
-    /// As [`RecognizeArgs::load`], with endpoint rules of its own.
-    pub fn load_with(
+    /// As [`RecognizeArgs::load`], for text that is read while it is spoken.
+    pub fn load_live(
         &self,
         model: &ModelArgs,
         device: tch::Device,
-        nbest: usize,
         endpoint: crate::recognizer::EndpointConfig,
     ) -> Result<crate::Recognizer> {
+        self.load_with(model, device, crate::RecognizerConfig { endpoint, live: true, ..Default::default() })
+    }
+
+    fn load_with(
+        &self,
+        model: &ModelArgs,
+        device: tch::Device,
+        config: crate::RecognizerConfig,
+    ) -> Result<crate::Recognizer> {
         let model = crate::ModelDir::open(&model.resolve()?)?;
-        let decoder = self.decoder(&model, nbest)?;
-        let config = crate::RecognizerConfig { latency_ms: self.latency, decoder, nbest, endpoint };
+        let decoder = self.decoder(&model, config.nbest)?;
+        let config = crate::RecognizerConfig { latency_ms: self.latency, decoder, ..config };
         Ok(crate::Recognizer::load(model, device, config)?)
     }
 

@@ -27,6 +27,9 @@ pub(super) struct EvaluateArgs {
     model: ModelArgs,
     #[command(flatten)]
     recognize: RecognizeArgs,
+    /// Search as `eddy listen` does, which makes words final sooner than files ask for
+    #[arg(long)]
+    live: bool,
     /// Write reference, hypothesis and alignment of each utterance to this file (JSON lines)
     #[arg(long, value_name = "OUT.jsonl")]
     details: Option<PathBuf>,
@@ -42,7 +45,10 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let manifests: Vec<Manifest> =
         args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
-    let recognizer = args.recognize.load(&args.model, device, 0)?;
+    let recognizer = match args.live {
+        true => args.recognize.load_live(&args.model, device, Default::default())?,
+        false => args.recognize.load(&args.model, device, 0)?,
+    };
     let mut details = args.details.as_deref().map(Details::create).transpose()?;
     let mut failed = false;
     if !args.json {

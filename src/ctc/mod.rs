@@ -10,7 +10,7 @@ mod lexicon;
 mod priors;
 
 pub use align::align;
-pub use beam::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot};
+pub use beam::{BeamConfig, BeamDecoder, BeamSearch, BeamSnapshot, CommitConfig};
 pub use greedy::GreedyDecoder;
 pub use hotwords::{DEFAULT_BOOST, HotWord, HotWords};
 pub use priors::TokenPriors;

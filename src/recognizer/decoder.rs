@@ -42,8 +42,8 @@ pub(super) enum Search {
 }
 
 impl Search {
-    /// Loads what `config` asks for.
-    pub fn load(model: &ModelDir, config: &DecoderConfig) -> Result<Self> {
+    /// Loads what `config` asks for; `live` makes words final sooner.
+    pub fn load(model: &ModelDir, config: &DecoderConfig, live: bool) -> Result<Self> {
         let options = match config {
             DecoderConfig::Greedy => return Ok(Search::Greedy),
             DecoderConfig::Model if model.lm_path().is_none() => return Ok(Search::Greedy),
@@ -52,10 +52,13 @@ impl Search {
         };
         let lm = options.lm.clone().or_else(|| model.lm_path());
         let lm = lm.map(|path| NgramLm::load(&path)).transpose()?.map(Arc::new);
-        let settings = match options.config {
+        let mut settings = match options.config {
             Some(settings) => settings,
             None => model.beam_config()?.unwrap_or_default(),
         };
+        if live {
+            settings.commit = Some(settings.commit.unwrap_or_default());
+        }
         Self::beam(model, lm, settings, &options.hot_words)
     }
 

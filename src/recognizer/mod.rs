@@ -43,6 +43,9 @@ pub struct RecognizerConfig {
     pub decoder: DecoderConfig,
     /// So many hypotheses are told with every final segment, the likeliest included; 0 tells none.
     pub nbest: usize,
+    /// For text that is read while it is spoken: beam search makes words final sooner, by the model's
+    /// [`crate::ctc::CommitConfig`] or its default, at the price of some more errors.
+    pub live: bool,
 }
 
 /// A loaded model: shared behaviour, every method `&self`. A [`Session`] is one stream's data.

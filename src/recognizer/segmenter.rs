@@ -106,7 +106,7 @@ impl Segmenter {
         let output_frame = model.config.output_frame();
         Ok(Segmenter {
             tokens: model.tokens.clone(),
-            search: Search::load(model, &config.decoder)?,
+            search: Search::load(model, &config.decoder, config.live)?,
             endpointer: Endpointer::new(config.endpoint.clone(), output_frame),
             nbest: config.nbest,
             calibration: model.calibration()?.unwrap_or_default(),

@@ -81,7 +81,7 @@ enum BehindChoice {
 /// Runs it.
 pub(super) fn run(args: ListenArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
-    let recognizer = args.recognize.load_with(&args.model, device, 0, args.endpoint.config())?;
+    let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config())?;
     let latency_ms = recognizer.model().latency_ms(recognizer.direction());
     let config = live_config(&args)?;
     let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;

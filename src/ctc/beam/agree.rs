@@ -6,6 +6,7 @@
 //! contributions to sums (texts that several prefixes spell), and what is won is its place in the beam. Before that, one
 //! that doubts a token just said and scores far less than the best is given up: live text cannot wait for it.
 
+use super::config::CommitConfig;
 use super::prefix::Prefix;
 use super::scorer::Scorer;
 use super::scratch::Scratch;
@@ -13,11 +14,16 @@ use super::search::BeamState;
 use super::trace::ROOT;
 use crate::ctc::lexicon::DEAD;
 
+/// Frames between two ages at which doubts are weighed.
+const COMMIT_STEP: u64 = 2;
+
 impl BeamState {
     /// Moves the tokens that all prefixes have, and have done with, out of the trace, at the places that the leader
     /// gives them.
     pub fn agree(&mut self, scorer: Scorer, scratch: &mut Scratch) {
-        self.drop_behind(scorer.commit_frames(), scorer.config().commit_margin, scratch);
+        if let Some(commit) = scorer.config().commit {
+            self.drop_behind(commit, scorer, scratch);
+        }
         self.drop_outdone(scorer.settle_frames(), scratch);
         let mut root = self.trace.common(self.prefixes.iter().map(|prefix| prefix.node));
         // A token that is still being said has no end yet.
@@ -58,14 +64,23 @@ impl BeamState {
         (old != ROOT && !all_have_it()).then_some(old)
     }
 
-    /// Drops prefixes without some token that the leader had done with `commit_frames` ago, if they score `margin` less.
-    fn drop_behind(&mut self, commit_frames: u64, margin: f32, scratch: &mut Scratch) {
-        let Some(old) = self.doubted(commit_frames) else { return };
-        let least = self.prefixes[self.leader].score - margin;
-        let behind = |prefix: &Prefix| prefix.score < least && !self.trace.passes(prefix.node, old);
-        scratch.dropped.clear();
-        scratch.dropped.extend(self.prefixes.iter().map(behind));
-        self.drop_prefixes(scratch);
+    /// Drops prefixes that doubt what [`CommitConfig`] asks to be final.
+    fn drop_behind(&mut self, commit: CommitConfig, scorer: Scorer, scratch: &mut Scratch) {
+        let (after, within) = (scorer.frames(commit.after_ms), scorer.frames(commit.within_ms));
+        let ages = within.saturating_sub(after).max(1);
+        let mut age = after;
+        while let Some(old) = self.doubted(age) {
+            let left = within.saturating_sub(age).min(ages) as f32 / ages as f32;
+            let least = self.prefixes[self.leader].score - commit.margin * left;
+            let behind = |prefix: &Prefix| prefix.score < least && !self.trace.passes(prefix.node, old);
+            scratch.dropped.clear();
+            scratch.dropped.extend(self.prefixes.iter().map(behind));
+            self.drop_prefixes(scratch);
+            if age >= within {
+                return;
+            }
+            age = (age + COMMIT_STEP).min(within);
+        }
     }
 
     /// Drops prefixes without some token that the leader had done with `settle_frames` ago, if another prefix outdoes

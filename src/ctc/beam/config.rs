@@ -29,11 +29,29 @@ pub struct BeamConfig {
     /// Once the best prefix has been done with a token for so long, a prefix without it is dropped where another outdoes
     /// it whatever comes; in ms, `1..=10000000`.
     pub settle_ms: u32,
-    /// Once the best prefix has been done with a token for so long, a prefix without it that scores `commit_margin` less
-    /// is dropped: words become final sooner. In ms, `1..=10000000`.
-    pub commit_ms: u32,
-    /// See `commit_ms`; `0.0..=1000.0`.
-    pub commit_margin: f32,
+    /// Words become final sooner, for live text; `None`: once no prefix doubts them.
+    pub commit: Option<CommitConfig>,
+}
+
+/// How words of live text become final sooner.
+///
+/// Once the best prefix has been done with a token for `after_ms`, a prefix without it that scores `margin` less is
+/// dropped; as time goes on it takes less and less, and from `within_ms` on nothing: there every token is final.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommitConfig {
+    /// In ms, `1..=10000000`.
+    pub after_ms: u32,
+    /// `0.0..=1000.0`.
+    pub margin: f32,
+    /// In ms, `1..=10000000`.
+    pub within_ms: u32,
+}
+
+impl Default for CommitConfig {
+    fn default() -> Self {
+        CommitConfig { after_ms: 60, margin: 4.0, within_ms: 1200 }
+    }
 }
 
 impl Default for BeamConfig {
@@ -49,8 +67,7 @@ impl Default for BeamConfig {
             blank_penalty: 0.0,
             prior_scale: 0.0,
             settle_ms: 1000,
-            commit_ms: 240,
-            commit_margin: 4.0,
+            commit: None,
         }
     }
 }
@@ -67,7 +84,13 @@ impl BeamConfig {
                 return Err(Error::invalid(what, value, format!("1..={most}")));
             }
         }
-        for (what, value) in [("settle_ms", self.settle_ms), ("commit_ms", self.commit_ms)] {
+        let commit = self.commit.unwrap_or_default();
+        let times = [
+            ("settle_ms", self.settle_ms),
+            ("commit.after_ms", commit.after_ms),
+            ("commit.within_ms", commit.within_ms),
+        ];
+        for (what, value) in times {
             if !(1..=10_000_000).contains(&value) {
                 return Err(Error::invalid(what, value, "1..=10000000"));
             }
@@ -80,7 +103,7 @@ impl BeamConfig {
             ("unknown_penalty", self.unknown_penalty, 0.0, 100.0),
             ("blank_penalty", self.blank_penalty, 0.0, 100.0),
             ("prior_scale", self.prior_scale, 0.0, 10.0),
-            ("commit_margin", self.commit_margin, 0.0, 1000.0),
+            ("commit.margin", commit.margin, 0.0, 1000.0),
         ];
         for (what, value, low, high) in weights {
             if !(low..=high).contains(&value) {

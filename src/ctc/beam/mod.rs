@@ -21,7 +21,7 @@ mod scratch;
 mod search;
 mod trace;
 
-pub use config::BeamConfig;
+pub use config::{BeamConfig, CommitConfig};
 pub use scorer::BeamSearch;
 
 use super::hotwords::HotWords;

@@ -183,9 +183,9 @@ impl<'a> Scorer<'a> {
         self.search.frames(self.search.config.settle_ms)
     }
 
-    /// Frames after which a prefix without such a token must keep up with the best.
-    pub fn commit_frames(&self) -> u64 {
-        self.search.frames(self.search.config.commit_ms)
+    /// Output frames that so many milliseconds take.
+    pub fn frames(&self, ms: u32) -> u64 {
+        self.search.frames(ms)
     }
 
     pub fn config(&self) -> &'a BeamConfig {
