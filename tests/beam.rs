@@ -278,7 +278,8 @@ fn follow(config: BeamConfig) -> (Vec<Emission>, f64) {
 fn agreed_tokens_stay() {
     let (agreed, patient) = follow(BeamConfig::default());
     assert!(agreed.len() > 100, "only {} agreed", agreed.len());
-    let (_, hasty) = follow(BeamConfig { commit: Some(CommitConfig::default()), ..Default::default() });
+    let commit = CommitConfig { within_ms: 360, ..CommitConfig::default() };
+    let (_, hasty) = follow(BeamConfig { commit: Some(commit), ..Default::default() });
     assert!(hasty < 0.8 * patient, "{hasty} tokens behind, {patient} where doubt is kept");
 }
 
