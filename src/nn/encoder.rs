@@ -407,7 +407,7 @@ fn dropped_out(x: Tensor, mode: Mode, place: usize) -> Tensor {
     rng.set_stream(place as u64);
     let mut draws = vec![0u8; x.numel()];
     rng.fill_bytes(&mut draws);
-    let kept = Tensor::from_slice(&draws).view_(x.size()).ge(dropped).to_kind(x.kind()).to_device(x.device());
+    let kept = Tensor::from_slice(&draws).view_(x.size()).to_device(x.device()).ge(dropped).to_kind(x.kind());
     x * (kept * (256.0 / (256.0 - dropped)))
 }
 

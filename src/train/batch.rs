@@ -145,56 +145,70 @@ fn entries(dataset: &Dataset, config: &TrainConfig, epoch: u64, rng: &mut ChaCha
     entries
 }
 
-/// A running feature thread with the batches it makes.
+/// Running feature threads with the batches they make, each in its turn.
 pub struct Batches {
+    workers: Vec<Worker>,
+    next: usize,
+}
+
+struct Worker {
     receiver: Option<Receiver<Result<Batch>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Batches {
-    /// Starts on `plan` from batch `from` on.
+    /// Starts on `plan` from batch `from` on, with `threads` threads. How many there are changes no batch.
     ///
     /// # Errors
     /// When the front end cannot be made.
     pub fn start(
-        dataset: Arc<Dataset>,
-        config: Arc<TrainConfig>,
+        dataset: &Arc<Dataset>,
+        config: &Arc<TrainConfig>,
         cmvn: &CmvnStats,
         plan: Vec<Vec<Entry>>,
-        epoch: u64,
-        from: usize,
+        (epoch, from): (u64, usize),
+        threads: usize,
     ) -> Result<Self> {
-        let front_end = FrontEnd::new(&config.front_end, dataset.rate_hz, Some(cmvn))?;
-        let mut maker = Maker { dataset, config, front_end, planner: RealFftPlanner::new(), epoch };
-        let (sender, receiver) = bounded(PREFETCH);
-        let work = move || {
-            for entries in plan.iter().skip(from) {
-                if sender.send(maker.batch(entries)).is_err() {
-                    return;
+        let (threads, plan) = (threads.max(1), Arc::new(plan));
+        let worker = |first: usize| {
+            let front_end = FrontEnd::new(&config.front_end, dataset.rate_hz, Some(cmvn))?;
+            let (dataset, config) = (Arc::clone(dataset), Arc::clone(config));
+            let mut maker = Maker { dataset, config, front_end, planner: RealFftPlanner::new(), epoch };
+            let (sender, receiver) = bounded(PREFETCH.div_ceil(threads));
+            let plan = Arc::clone(&plan);
+            let work = move || {
+                for entries in plan.iter().skip(from + first).step_by(threads) {
+                    if sender.send(maker.batch(entries)).is_err() {
+                        return;
+                    }
                 }
-            }
+            };
+            let thread = std::thread::Builder::new().name("features".into()).spawn(work);
+            let thread = thread.map_err(|error| Error::io("the features thread", error))?;
+            Ok(Worker { receiver: Some(receiver), thread: Some(thread) })
         };
-        let thread = std::thread::Builder::new().name("features".into()).spawn(work);
-        let thread = thread.map_err(|error| Error::io("the features thread", error))?;
-        Ok(Batches { receiver: Some(receiver), thread: Some(thread) })
+        Ok(Batches { workers: (0..threads).map(worker).collect::<Result<_>>()?, next: 0 })
     }
 }
 
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
-    /// The next batch; an error where the thread died before its last one.
+    /// The next batch; an error where its thread died before its last one.
     fn next(&mut self) -> Option<Result<Batch>> {
-        if let Ok(batch) = self.receiver.as_ref()?.recv() {
+        let count = self.workers.len();
+        let worker = &mut self.workers[self.next];
+        self.next = (self.next + 1) % count;
+        if let Ok(batch) = worker.receiver.as_ref()?.recv() {
             return Some(batch);
         }
-        self.receiver = None;
-        let ended = self.thread.take()?.join();
+        worker.receiver = None;
+        let ended = worker.thread.take()?.join();
         ended.err().map(|_| Err(Error::Shape("the features thread panicked: see the message above".to_string())))
     }
 }
 
-impl Drop for Batches {
+impl Drop for Worker {
     fn drop(&mut self) {
         self.receiver = None;
         if let Some(thread) = self.thread.take() {

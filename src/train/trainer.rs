@@ -190,8 +190,9 @@ impl Trainer {
     fn epoch(&mut self, stop: &AtomicBool, report: &mut Report) -> Result<()> {
         let Progress { epoch, batch, .. } = self.progress;
         let plan = plan(&self.dataset, &self.config, epoch);
-        let (dataset, config) = (Arc::clone(&self.dataset), Arc::clone(&self.config));
-        let batches = Batches::start(dataset, config, &self.model.cmvn, plan, epoch, batch)?;
+        let position = (epoch, batch);
+        let threads = feature_threads(self.device);
+        let batches = Batches::start(&self.dataset, &self.config, &self.model.cmvn, plan, position, threads)?;
         let pause = Duration::from_secs_f64(self.config.train.checkpoint_minutes * 60.0);
         let (mut saved, started) = (Instant::now(), Instant::now());
         let (mut seconds, mut steps) = (0.0, 0u64);
@@ -314,7 +315,8 @@ impl Trainer {
 
     /// Dev errors of given weights.
     fn dev(&self, weights: &[(String, Tensor)]) -> Result<DevErrors> {
-        let encoder = Encoder::new(&self.model.config.encoder, 0, Kind::Float, self.device)?;
+        // One recording at a time keeps no accelerator busy; the processor's threads take one each.
+        let encoder = Encoder::new(&self.model.config.encoder, 0, Kind::Float, Device::Cpu)?;
         tch::no_grad(|| {
             for ((_, parameter), (_, value)) in encoder.parameters().into_iter().zip(weights) {
                 let mut parameter = parameter;
@@ -328,6 +330,13 @@ impl Trainer {
         self.progress.wall_seconds = self.wall_before + self.since_start.elapsed().as_secs_f64();
         checkpoint::save(&self.run.last(), &self.progress, &self.parameters, &self.ema, &self.adam)
     }
+}
+
+/// Threads that make features: one beside a network that has the processor to itself, and where the network runs
+/// elsewhere, all but one.
+fn feature_threads(device: Device) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if device == Device::Cpu { 1 } else { cores.saturating_sub(1).max(1) }
 }
 
 /// The model's facts: given ones are kept, others follow from recipe and data.

@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::model_dir::ModelDir;
 use crate::nn::Encoder;
 use crate::recognizer::{DecoderConfig, Recognizer, RecognizerConfig};
-use tch::Device;
 
 /// Errors of every dev set, in the recipe's order; the held-out speakers of the training sets are the last.
 #[derive(Debug, Default)]
@@ -21,7 +20,7 @@ pub(super) struct DevErrors {
     pub total: Evaluation,
 }
 
-/// Recognises the dev sets with `encoder`'s weights, on `threads` threads.
+/// Recognises the dev sets with `encoder`'s weights, which are the processor's, on `threads` threads.
 ///
 /// # Errors
 /// When the recogniser cannot be made.
@@ -35,7 +34,7 @@ pub(super) fn dev_errors(
     // The longest first, dealt out in turn: no thread is left with a long one at the end.
     let mut items: Vec<&Item> = dataset.dev.iter().collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.samples));
-    let threads = if encoder.options().1 == Device::Cpu { threads.clamp(1, items.len().max(1)) } else { 1 };
+    let threads = threads.clamp(1, items.len().max(1));
     let counts = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
