@@ -128,13 +128,19 @@ pub(super) struct DeviceArgs {
     /// Where the network runs: cpu, cuda, cuda:N or mps
     #[arg(long, default_value = "cpu", value_parser = parse_device)]
     pub device: tch::Device,
-    /// Threads for the network on the CPU [default: all cores for training, 1 for recognition]
+    /// Threads for the network on the CPU [default: all cores for training and for recordings that share its steps, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1024))]
     pub threads: Option<i32>,
 }
 
 #[cfg(feature = "torch")]
 impl DeviceArgs {
+    /// Steps of the network at the same time, for recordings that share them.
+    pub fn networks(&self) -> usize {
+        let threads = || self.threads.map_or_else(crate::corpus::all_cores, |threads| threads as usize);
+        if self.device == tch::Device::Cpu { threads() } else { 1 }
+    }
+
     /// Sets LibTorch's threads once and checks that the device is there.
     pub fn apply(&self, default_threads: i32) -> Result<tch::Device> {
         tch::set_num_threads(self.threads.unwrap_or(default_threads));

@@ -47,8 +47,10 @@ pub struct BatchOptions {
     /// Recordings that share a step of the network; 1 takes one after another.
     pub streams: usize,
     /// Recordings in work at the same time, at least `streams`; the others' audio is read and their text searched
-    /// meanwhile. `None`: twice `streams`.
+    /// meanwhile. `None`: twice `streams` for each of `networks`.
     pub jobs: Option<usize>,
+    /// Steps of the network at the same time, each on a thread of its own, where recordings share steps.
+    pub networks: usize,
     /// Length of the pushes in ms (see [`Recognizer::transcribe`]), for recordings one after another.
     pub chunk_ms: Option<u32>,
     /// Cut long recordings where they are quiet, so that their parts share steps too. Words at a cut know nothing of what
@@ -58,7 +60,7 @@ pub struct BatchOptions {
 
 impl Default for BatchOptions {
     fn default() -> Self {
-        BatchOptions { streams: 16, jobs: None, chunk_ms: None, split_long: false }
+        BatchOptions { streams: 16, jobs: None, networks: 1, chunk_ms: None, split_long: false }
     }
 }
 

@@ -1,20 +1,23 @@
 //! Many recordings at once: their blocks share the network's steps.
 //!
 //! ```text
-//! feeder =pieces=> stream threads (decode, front end, search) =blocks=> caller (network) =log-probs=> the stream's thread
+//! feeder =pieces=> stream threads (decode, front end, search) =blocks=> network threads =log-probs=> the stream's thread
+//!                                  =results=> caller
 //! ```
 //!
-//! Layer 7. While one half of the streams is in the network, the other prepares its next blocks. Every channel is
-//! bounded by the number of streams, since a stream waits for its answer. A piece is a recording, or with `split_long` a
-//! part of one, which the feeder reads: its channel holds one part.
+//! Layer 7. While one half of the streams is in the networks, the other prepares its next blocks. A block carries its
+//! stream's state to whichever network is free and its answer brings the next one back. Every channel is bounded by the
+//! number of streams, since a stream waits for its answer. A piece is a recording, or with `split_long` a part of one,
+//! which the feeder reads: its channel holds one part.
 
 use super::batch::{BatchControl, BatchOptions, FileTranscript};
 use super::parts::{Parts, Told};
 use crate::audio::{Recording, SampleSource, Splitter};
 use crate::error::{Error, Result};
 use crate::nn::EncoderState;
-use crate::recognizer::{Block, Listener, Recognizer, Transcript};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crate::recognizer::{Block, Listener, Recognizer, StackedNetwork, Transcript};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a step waits for more blocks once it has one.
@@ -33,12 +36,13 @@ enum Piece {
 /// A stream's block.
 struct Request {
     stream: usize,
-    /// The first of a piece: the stream's state begins anew.
-    first: bool,
+    /// None before the first block of a piece.
+    state: Option<EncoderState>,
     block: Block,
 }
 
-type Answer = Result<Vec<f32>>;
+/// Log-probs `[T', V]` and the state after the block.
+type Answer = Result<(Vec<f32>, EncoderState)>;
 
 /// Transcribes `recordings`, up to `options.streams` blocks in a step of the network, and hands each result over with the
 /// place of its recording as soon as it is there: not in order.
@@ -54,16 +58,16 @@ pub(super) fn transcribe_stacked<E: From<Error>>(
 ) -> Result<(), E> {
     let most = if options.split_long { usize::MAX } else { recordings.len().max(1) };
     let rows = options.streams.min(most).max(1);
-    let streams = options.jobs.unwrap_or(rows.saturating_mul(STREAMS_PER_ROW)).max(rows).min(most);
+    let networks = options.networks.max(1);
+    let streams = options.jobs.unwrap_or(rows.saturating_mul(STREAMS_PER_ROW * networks)).max(rows).min(most);
     let (pieces_in, pieces) = bounded::<Piece>(WAITING_PIECES);
     let (requests_in, requests) = bounded::<Request>(streams);
     let (told_in, told) = bounded::<Told>(streams);
+    let (answers_in, answers): (Vec<_>, Vec<_>) = (0..streams).map(|_| bounded::<Answer>(1)).unzip();
     let listener = recognizer.listener();
+    let given_up = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let mut answers: Vec<Sender<Answer>> = Vec::with_capacity(streams);
-        for stream in 0..streams {
-            let (answer_in, answer) = bounded::<Answer>(1);
-            answers.push(answer_in);
+        for (stream, answer) in answers.into_iter().enumerate() {
             let worker = Worker { stream, listener, requests: requests_in.clone(), answer };
             let (told_in, pieces) = (told_in.clone(), pieces.clone());
             let run = move || {
@@ -75,35 +79,32 @@ pub(super) fn transcribe_stacked<E: From<Error>>(
             };
             start(scope, format!("stream-{stream}"), run)?;
         }
+        for number in 0..networks.min(streams) {
+            let network = recognizer.stacked_network(rows);
+            let (requests, answers, given_up) = (requests.clone(), answers_in.clone(), &given_up);
+            let run = move || {
+                // One step keeps one core busy; the other cores have other steps, features and searches.
+                if networks > 1 {
+                    tch::set_num_threads(1);
+                }
+                while let Ok(first) = requests.recv() {
+                    if given_up.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    step(&network, gather(first, &requests, rows), &answers);
+                }
+            };
+            start(scope, format!("network-{number}"), run)?;
+        }
         let split = options.split_long;
         start(scope, "feeder".to_string(), move || feed(recordings, split, control, &pieces_in, &told_in))?;
-        drop((requests_in, pieces));
-        let mut network = Network { recognizer, rows, states: (0..streams).map(|_| None).collect(), answers };
+        drop((requests_in, requests, answers_in, pieces));
         let mut parts = Parts::default();
-        let mut take = |told: Told| parts.take(told).map_or(Ok(()), |(index, result)| on_result(index, result));
-        let mut outcome = Ok(());
-        while outcome.is_ok() {
-            let first = select! {
-                recv(requests) -> request => request.ok(),
-                recv(told) -> one => match one {
-                    Ok(one) => {
-                        outcome = take(one);
-                        continue;
-                    }
-                    Err(_) => break,
-                },
-            };
-            match first {
-                Some(first) => network.step(gather(first, &requests, rows)),
-                // All streams have ended; what is left are results.
-                None => {
-                    outcome = told.iter().try_for_each(&mut take);
-                    break;
-                }
-            }
-        }
+        let take = |told: Told| parts.take(told).map_or(Ok(()), |(index, result)| on_result(index, result));
+        let outcome = told.iter().try_for_each(take);
         // Streams that still wait for an answer or a reader get none.
-        drop((network, requests, told));
+        given_up.store(outcome.is_err(), Ordering::Relaxed);
+        drop(told);
         outcome
     })
 }
@@ -175,37 +176,19 @@ fn gather(first: Request, requests: &Receiver<Request>, rows: usize) -> Vec<Requ
     gathered
 }
 
-/// The caller's side: the network and every stream's state.
-struct Network<'a> {
-    recognizer: &'a Recognizer,
-    rows: usize,
-    states: Vec<Option<EncoderState>>,
-    answers: Vec<Sender<Answer>>,
-}
-
-impl Network<'_> {
-    /// Runs a step and answers its streams.
-    fn step(&mut self, requests: Vec<Request>) {
-        let fresh: Vec<EncoderState> = requests
-            .iter()
-            .map(|request| {
-                let kept = self.states[request.stream].take().filter(|_| !request.first);
-                kept.unwrap_or_else(|| self.recognizer.stream_state())
-            })
-            .collect();
-        let blocks: Vec<_> = requests.iter().map(|request| &request.block).zip(&fresh).collect();
-        match self.recognizer.step(self.rows, &blocks) {
-            Ok(results) => {
-                for (request, (log_probs, state)) in requests.iter().zip(results) {
-                    self.states[request.stream] = Some(state);
-                    // A stream that is gone needs no answer.
-                    let _ = self.answers[request.stream].send(Ok(log_probs));
-                }
+/// Runs a step and answers its streams.
+fn step(network: &StackedNetwork, requests: Vec<Request>, answers: &[Sender<Answer>]) {
+    let blocks: Vec<_> = requests.iter().map(|request| (&request.block, request.state.as_ref())).collect();
+    // A stream that is gone needs no answer.
+    match network.step(&blocks) {
+        Ok(results) => {
+            for (request, result) in requests.iter().zip(results) {
+                let _ = answers[request.stream].send(Ok(result));
             }
-            Err(error) => {
-                for request in &requests {
-                    let _ = self.answers[request.stream].send(Err(Error::Torch(error.to_string())));
-                }
+        }
+        Err(error) => {
+            for request in &requests {
+                let _ = answers[request.stream].send(Err(Error::Torch(error.to_string())));
             }
         }
     }
@@ -239,11 +222,13 @@ impl Worker<'_> {
     }
 
     fn transcribe(&self, source: &mut dyn crate::audio::AudioSource) -> Result<Transcript> {
-        let mut first = true;
+        let mut state = None;
         let mut network = |block: Block| {
-            let request = Request { stream: self.stream, first: std::mem::take(&mut first), block };
+            let request = Request { stream: self.stream, state: state.take(), block };
             self.requests.send(request).map_err(|_| Error::Interrupted)?;
-            self.answer.recv().map_err(|_| Error::Interrupted)?
+            let (log_probs, next) = self.answer.recv().map_err(|_| Error::Interrupted)??;
+            state = Some(next);
+            Ok(log_probs)
         };
         self.listener.transcribe(source, &mut network)
     }

@@ -28,7 +28,7 @@ use crate::text::TokenTable;
 pub(crate) use segmenter::{Segmenter, SegmenterState};
 use session::Snapshot;
 use sha2::{Digest, Sha256};
-pub(crate) use stacked::{Block, Listener};
+pub(crate) use stacked::{Block, Listener, StackedNetwork};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 

@@ -1,7 +1,7 @@
 //! Many streams in one step of the network.
 //!
-//! Layer 6. The network is one thread's; everything else of a stream, [`Listener`], may be another's. A step always has
-//! the same shape: free rows are zeros.
+//! Layer 6. A [`StackedNetwork`] is one thread's, and several share the weights; everything else of a stream, [`Listener`],
+//! may be another's. A step always has the same shape: free rows are zeros.
 
 use super::{Recognizer, Segmenter, append_log_probs, blocks, heard};
 use crate::audio::AudioSource;
@@ -44,27 +44,33 @@ impl Recognizer {
         }
     }
 
-    /// The state of a stream that has heard nothing.
-    pub(crate) fn stream_state(&self) -> EncoderState {
-        tch::no_grad(|| self.encoder.initial_state(1))
+    /// A network for a thread of its own, whose steps have `rows` rows; the weights are this one's.
+    pub(crate) fn stacked_network(&self, rows: usize) -> StackedNetwork {
+        StackedNetwork { encoder: self.encoder.replica(), direction: self.direction, rows }
     }
+}
 
-    /// One step: each stream's block from its state, at most `rows` of them. Gives log-probs `[T', V]` and the state
-    /// after each.
-    pub(crate) fn step(
-        &self,
-        rows: usize,
-        streams: &[(&Block, &EncoderState)],
-    ) -> Result<Vec<(Vec<f32>, EncoderState)>> {
-        let dim = self.model.config.encoder.input_dim;
+/// The network of many streams. Moving it to its thread is all that may be done with it elsewhere.
+pub(crate) struct StackedNetwork {
+    encoder: Encoder,
+    direction: Direction,
+    rows: usize,
+}
+
+impl StackedNetwork {
+    /// One step: each stream's block from its state (none: it has heard nothing), at most as many as there are rows. Gives
+    /// log-probs `[T', V]` and the state after each.
+    pub fn step(&self, streams: &[(&Block, Option<&EncoderState>)]) -> Result<Vec<(Vec<f32>, EncoderState)>> {
+        let config = self.encoder.config();
+        let dim = config.input_dim;
         let whole = match self.direction {
             Direction::LatencyControlled(grid) => BlockLen { main: grid.chunk, right: grid.look_ahead },
-            Direction::Forward => BlockLen { main: self.model.config.encoder.stacking, right: 0 },
+            Direction::Forward => BlockLen { main: config.stacking, right: 0 },
             Direction::Full => {
                 BlockLen { main: streams.iter().map(|(block, _)| block.len.main).max().unwrap_or(0), right: 0 }
             }
         };
-        let (rows, frames) = (rows.max(streams.len()), whole.main + whole.right);
+        let (rows, frames) = (self.rows.max(streams.len()), whole.main + whole.right);
         let mut values = vec![0.0f32; rows * frames * dim];
         for (row, (block, _)) in values.chunks_exact_mut(frames * dim).zip(streams) {
             row[..block.features.len()].copy_from_slice(&block.features);
@@ -75,15 +81,15 @@ impl Recognizer {
         let (log_probs, state) = tch::no_grad(|| {
             let free = self.encoder.initial_state(1);
             let states: Vec<&EncoderState> =
-                (0..rows).map(|row| streams.get(row).map_or(&free, |(_, state)| *state)).collect();
+                (0..rows).map(|row| streams.get(row).and_then(|(_, state)| *state).unwrap_or(&free)).collect();
             let x = Tensor::from_slice(&values).view([rows as i64, -1, dim as i64]).to_kind(kind).to_device(device);
             self.encoder.forward_block(&x, &lens, &Encoder::stack_states(&states), self.direction)
         })?;
-        let steps = |len: BlockLen| len.main.div_ceil(self.model.config.encoder.stacking) as i64;
+        let steps = |len: BlockLen| len.main.div_ceil(config.stacking) as i64;
         let states = Encoder::split_states(&state);
         let mut results = Vec::with_capacity(streams.len());
         for ((row, (block, _)), state) in streams.iter().enumerate().zip(states) {
-            let mut frames = Frames::new(self.model.config.encoder.vocabulary);
+            let mut frames = Frames::new(config.vocabulary);
             append_log_probs(&log_probs.get(row as i64).narrow(0, 0, steps(block.len)), &mut frames)?;
             results.push((frames.data, state));
         }

@@ -83,6 +83,7 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         let options = BatchOptions {
             streams: usize::from(streams),
             jobs: args.jobs.map(usize::from),
+            networks: args.device.networks(),
             chunk_ms: None,
             split_long: args.split_long,
         };

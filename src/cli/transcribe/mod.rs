@@ -144,6 +144,7 @@ impl TranscribeArgs {
         BatchOptions {
             streams: usize::from(self.batch.batch_streams),
             jobs: self.batch.jobs.map(usize::from),
+            networks: self.device.networks(),
             chunk_ms: self.chunk_ms,
             split_long: self.batch.split_long,
         }
