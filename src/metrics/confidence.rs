@@ -23,19 +23,23 @@ pub struct Calibration {
     pub scale: f32,
     /// Offset.
     pub shift: f32,
+    /// A segment of one or two words whose mean confidence is lower is taken for a sound that is not speech and told as
+    /// none; 0 tells all.
+    #[serde(default)]
+    pub reject_below: f32,
 }
 
 impl Default for Calibration {
-    /// The identity.
+    /// The identity, which rejects nothing.
     fn default() -> Self {
-        Calibration { scale: 1.0, shift: 0.0 }
+        Calibration { scale: 1.0, shift: 0.0, reject_below: 0.0 }
     }
 }
 
 impl Calibration {
     /// A calibrated confidence, rising with `raw`, in `0.0..=1.0`.
     pub fn apply(&self, raw: f32) -> f32 {
-        if *self == Calibration::default() { raw } else { sigmoid(self.scale * logit(raw) + self.shift) }
+        if (self.scale, self.shift) == (1.0, 0.0) { raw } else { sigmoid(self.scale * logit(raw) + self.shift) }
     }
 
     /// The curve of least log loss over `(raw confidence, right?)`; the identity without words.
@@ -61,7 +65,7 @@ impl Calibration {
                 break;
             }
         }
-        Calibration { scale: scale as f32, shift: shift as f32 }
+        Calibration { scale: scale as f32, shift: shift as f32, reject_below: 0.0 }
     }
 
     /// Checks the values' ranges.
@@ -74,6 +78,9 @@ impl Calibration {
         }
         if !(-100.0..=100.0).contains(&self.shift) {
             return Err(Error::invalid("shift", self.shift, "-100.0..=100.0"));
+        }
+        if !(0.0..=1.0).contains(&self.reject_below) {
+            return Err(Error::invalid("reject_below", self.reject_below, "0.0..=1.0"));
         }
         Ok(())
     }
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_fit_finds_the_curve_that_made_the_words() {
-        for truth in [(1.0, 0.0), (0.4, -0.7), (2.5, 1.0)].map(|(scale, shift)| Calibration { scale, shift }) {
+        for truth in [(1.0, 0.0), (0.4, -0.7), (2.5, 1.0)].map(|(scale, shift)| Calibration { scale, shift, ..Default::default() }) {
             let fitted = Calibration::fit(&drawn(truth));
             assert!((fitted.scale - truth.scale).abs() < 0.01, "{fitted:?} {truth:?}");
             assert!((fitted.shift - truth.shift).abs() < 0.01, "{fitted:?} {truth:?}");
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn calibration_improves_what_is_overconfident() {
-        let words = drawn(Calibration { scale: 0.4, shift: -0.7 });
+        let words = drawn(Calibration { scale: 0.4, shift: -0.7, ..Default::default() });
         let curve = Calibration::fit(&words);
         let error = |curve: Calibration| {
             let mut reliability = Reliability::default();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::metrics::Calibration;
 use crate::model_dir::ModelDir;
 use crate::stage::Frames;
-use crate::text::TokenTable;
+use crate::text::{BLANK, TokenTable};
 use crate::transcript::{Alternative, Event, Segment, Word};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,6 +35,9 @@ pub(crate) struct SegmenterState {
     decoder: SessionDecoder,
     /// Output frames since the segment's start.
     segment_frames: u64,
+    /// Whether some frame of the segment says a token rather than blank. Where none does, what the search makes of it are
+    /// the language model's words: the segment has none.
+    voiced: bool,
     /// End of the last final segment: no later word begins before it.
     last_final: Duration,
     /// Words of the segment that were told as final: they stay.
@@ -51,6 +54,7 @@ pub(crate) struct SegmenterState {
 pub(super) struct SegmenterSnapshot {
     decoder: DecoderSnapshot,
     segment_frames: u64,
+    voiced: bool,
     last_final: Duration,
     committed: Vec<Word>,
     tentative: Vec<Word>,
@@ -62,6 +66,7 @@ impl SegmenterState {
         SegmenterState {
             decoder,
             segment_frames: 0,
+            voiced: false,
             last_final: Duration::ZERO,
             committed: Vec::new(),
             tentative: Vec::new(),
@@ -79,6 +84,7 @@ impl SegmenterState {
         SegmenterSnapshot {
             decoder: self.decoder.snapshot(),
             segment_frames: self.segment_frames,
+            voiced: self.voiced,
             last_final: self.last_final,
             committed: self.committed.clone(),
             tentative: self.tentative.clone(),
@@ -91,6 +97,7 @@ impl SegmenterState {
         Ok(SegmenterState {
             decoder: self.decoder.restore(snapshot.decoder)?,
             segment_frames: snapshot.segment_frames,
+            voiced: snapshot.voiced,
             last_final: snapshot.last_final,
             committed: snapshot.committed,
             tentative: snapshot.tentative,
@@ -165,6 +172,7 @@ impl Segmenter {
             row.data.extend_from_slice(values);
             state.decoder.push(&row)?;
             state.segment_frames += 1;
+            state.voiced |= values.iter().any(|&value| value > values[BLANK as usize]);
             let blanks = state.decoder.trailing_blanks();
             let spoken = state.decoder.has_tokens();
             if self.endpointer.decide(state.segment_frames, blanks, spoken).is_some() {
@@ -177,23 +185,38 @@ impl Segmenter {
 
     /// Ends the segment here.
     pub fn end_segment(&self, state: &mut SegmenterState, heard: Duration, events: &mut Vec<Event>) {
-        let best = state.decoder.best(self.nbest.max(1));
+        let best = if state.voiced { state.decoder.best(self.nbest.max(1)) } else { Vec::new() };
         let mut words = best.first().map_or(Vec::new(), |best| self.words(state, &best.emissions, heard));
         // What was committed stays as it was told.
         words.iter_mut().zip(&state.committed).for_each(|(word, committed)| word.clone_from(committed));
+        if state.committed.is_empty() && self.doubtful(&words) {
+            words.clear();
+        }
         if let Some(mut segment) = Segment::new(words) {
             segment.alternatives = best.iter().take(self.nbest).map(|other| self.alternative(other)).collect();
             state.last_final = segment.end;
             events.push(Event::Final(segment));
+        } else if !state.tentative.is_empty() {
+            events.push(Event::Partial { committed: Vec::new(), tentative: Vec::new() });
         }
         state.decoder.end_segment();
         state.segment_frames = 0;
+        state.voiced = false;
         state.committed.clear();
         state.tentative.clear();
     }
 
+    /// Whether a segment is so short, and its words so unsure, that it is rather a noise.
+    fn doubtful(&self, words: &[Word]) -> bool {
+        let sum: f32 = words.iter().map(|word| word.confidence).sum();
+        (1..=2).contains(&words.len()) && sum < self.calibration.reject_below * words.len() as f32
+    }
+
     /// One partial, where it differs from the last.
     fn tell_partial(&self, state: &mut SegmenterState, heard: Duration, events: &mut Vec<Event>) {
+        if !state.voiced {
+            return;
+        }
         let emissions = state.decoder.current().emissions;
         // The last word of what is agreed may go on, and its neighbour's end with it.
         let agreed = &emissions[..state.decoder.agreed().min(emissions.len())];
@@ -220,5 +243,57 @@ impl Segmenter {
     fn alternative(&self, hypothesis: &Hypothesis) -> Alternative {
         let ids: Vec<i64> = hypothesis.emissions.iter().map(|emission| emission.token).collect();
         Alternative { text: self.tokens.decode(&ids), log_prob: hypothesis.log_prob }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctc::BeamConfig;
+    use crate::recognizer::EndpointConfig;
+
+    const FRAME: Duration = Duration::from_millis(30);
+
+    /// What `frames` of blank with probability `blank`, `<a>` having nearly all the rest, are made into with a blank
+    /// penalty that puts `<a>` first; segments less sure than `reject_below` are rejected.
+    fn events(blank: &[f32], reject_below: f32) -> Vec<Event> {
+        let tokens = ["<blank>", "▁", "a", "b"].map(str::to_string).to_vec();
+        let tokens = TokenTable::new(tokens).expect("tokens");
+        let config = BeamConfig { blank_penalty: 3.0, ..BeamConfig::default() };
+        let search = BeamSearch::new(&tokens, None, config, FRAME).expect("search");
+        let hot = search.hot_words(&[]).expect("hot words");
+        let segmenter = Segmenter {
+            tokens,
+            search: Search::Beam { search: Arc::new(search), hot },
+            endpointer: Endpointer::new(EndpointConfig::default(), FRAME),
+            nbest: 0,
+            calibration: Calibration { reject_below, ..Calibration::default() },
+            output_frame: FRAME,
+        };
+        let mut state = segmenter.state();
+        let mut events = Vec::new();
+        let heard = FRAME.mul_f64(blank.len() as f64);
+        for &blank in blank {
+            let row = [blank, 0.01, 0.98 - blank, 0.01].map(f32::ln);
+            segmenter.push(&mut state, &row, heard, &mut events).expect("push");
+        }
+        segmenter.end_segment(&mut state, heard, &mut events);
+        events
+    }
+
+    #[test]
+    fn frames_that_all_say_blank_first_make_no_words() {
+        assert_eq!(events(&[0.7; 20], 0.0), []);
+        let told = events(&[0.7, 0.7, 0.4, 0.7, 0.7], 0.0);
+        assert!(matches!(told.last(), Some(Event::Final(segment)) if segment.text == "a"), "{told:?}");
+    }
+
+    #[test]
+    fn a_short_unsure_segment_is_taken_back() {
+        let blank = [0.7, 0.7, 0.4, 0.7, 0.7];
+        let told = events(&blank, 0.95);
+        let nothing = Event::Partial { committed: Vec::new(), tentative: Vec::new() };
+        assert!(matches!(&told[..], [Event::Partial { tentative, .. }, .., last] if !tentative.is_empty() && *last == nothing));
+        assert!(matches!(events(&blank, 0.05).last(), Some(Event::Final(_))));
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 /// Layout of snapshots that this program writes and reads.
-const SNAPSHOT_FORMAT: u32 = 3;
+const SNAPSHOT_FORMAT: u32 = 4;
 
 /// One stream: features not yet consumed, encoder and decoder state, counters.
 #[derive(Debug)]

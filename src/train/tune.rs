@@ -47,6 +47,9 @@ impl Trial {
     }
 }
 
+/// What [`Calibration::reject_below`] is set to: a segment that is more likely wrong than right.
+const REJECT_BELOW: f32 = 0.5;
+
 /// What calibration does to the confidences of the dev words.
 #[derive(Debug, Clone, Copy)]
 pub struct Calibrated {
@@ -192,7 +195,7 @@ impl Tuner {
             let (_, alignment) = ErrorCounts::words(&item.reference, &text);
             found.extend(said.iter().map(|word| word.confidence).zip(rights(&alignment)));
         }
-        let calibration = Calibration::fit(&found);
+        let calibration = Calibration { reject_below: REJECT_BELOW, ..Calibration::fit(&found) };
         let (mut raw, mut calibrated) = (Reliability::default(), Reliability::default());
         for (confidence, right) in found {
             raw.add(confidence, right);
