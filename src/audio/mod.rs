@@ -24,7 +24,7 @@ pub use folder::{Origin, Recording, find_recordings, shard, without_repeats};
 pub use mic::MicSource;
 pub use paced::PacedSource;
 pub use raw::{RawFormat, RawSample, RawSource};
-pub use resample::Resampler;
+pub use resample::{Resampler, resample};
 pub use segment::{Part, Segment};
 pub use split::Splitter;
 pub use wav::{WavSource, WavWriter};

@@ -36,6 +36,18 @@ pub struct Resampler {
     written: u64,
 }
 
+/// A whole recording's samples from `from` Hz to `to` Hz.
+///
+/// # Errors
+/// As [`Resampler::new`].
+pub fn resample(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
+    let mut resampler = Resampler::new(from, to)?;
+    let mut out = Vec::with_capacity(Resampler::converted_length(samples.len() as u64, from, to) as usize);
+    resampler.push(samples, &mut out)?;
+    resampler.finish(&mut out)?;
+    Ok(out)
+}
+
 impl Resampler {
     /// From `from` Hz to `to` Hz. Equal rates copy.
     ///

@@ -35,6 +35,8 @@ impl<'a> Splitter<'a> {
     pub fn next_part(&mut self) -> Result<Option<(u64, Vec<f32>)>> {
         let rate = self.source.sample_rate() as usize;
         let (shortest, longest) = (PART_SECONDS.0 * rate, PART_SECONDS.1 * rate);
+        // Buffers of one size: where one was, the next finds room, however long the recording.
+        self.waiting.reserve_exact((longest + rate).saturating_sub(self.waiting.len()));
         while !self.ended && self.waiting.len() <= longest {
             match self.source.next_block()? {
                 Some(block) => self.waiting.extend_from_slice(&block.samples),
@@ -50,7 +52,9 @@ impl<'a> Splitter<'a> {
             shortest + quietest(&self.waiting[shortest..longest], rate)
         };
         let start = self.given;
-        let rest = self.waiting.split_off(cut);
+        let mut rest = Vec::with_capacity(longest + rate);
+        rest.extend_from_slice(&self.waiting[cut..]);
+        self.waiting.truncate(cut);
         self.given += cut as u64;
         Ok(Some((start, std::mem::replace(&mut self.waiting, rest))))
     }

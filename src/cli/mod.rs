@@ -23,6 +23,8 @@ mod evaluate;
 #[cfg(feature = "torch")]
 mod export;
 #[cfg(feature = "torch")]
+mod inputs;
+#[cfg(feature = "torch")]
 mod lab;
 #[cfg(feature = "torch")]
 mod listen;

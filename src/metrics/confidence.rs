@@ -155,7 +155,11 @@ mod tests {
 
     #[test]
     fn the_fit_finds_the_curve_that_made_the_words() {
-        for truth in [(1.0, 0.0), (0.4, -0.7), (2.5, 1.0)].map(|(scale, shift)| Calibration { scale, shift, ..Default::default() }) {
+        for truth in [(1.0, 0.0), (0.4, -0.7), (2.5, 1.0)].map(|(scale, shift)| Calibration {
+            scale,
+            shift,
+            ..Default::default()
+        }) {
             let fitted = Calibration::fit(&drawn(truth));
             assert!((fitted.scale - truth.scale).abs() < 0.01, "{fitted:?} {truth:?}");
             assert!((fitted.shift - truth.shift).abs() < 0.01, "{fitted:?} {truth:?}");

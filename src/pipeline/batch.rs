@@ -5,6 +5,7 @@
 use super::stacked::transcribe_stacked;
 use crate::audio::{AudioBlock, AudioSource, Recording};
 use crate::error::{Error, Result};
+use crate::model_dir::Direction;
 use crate::recognizer::{Recognizer, Transcript};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -58,9 +59,23 @@ pub struct BatchOptions {
     pub split_long: bool,
 }
 
+/// Most streams where none are asked for.
+const MOST_STREAMS: usize = 16;
+/// Most frames in a step of the network where no number of streams is asked for: beyond this a step takes more memory
+/// and is no faster.
+const STEP_FRAMES: usize = 10_000;
+
+/// Streams that suit a recognizer: 16, fewer where its blocks are long (8 at 12.5 s).
+pub fn suitable_streams(recognizer: &Recognizer) -> usize {
+    match recognizer.direction() {
+        Direction::LatencyControlled(grid) => (STEP_FRAMES / (grid.chunk + grid.look_ahead)).clamp(1, MOST_STREAMS),
+        _ => MOST_STREAMS,
+    }
+}
+
 impl Default for BatchOptions {
     fn default() -> Self {
-        BatchOptions { streams: 16, jobs: None, networks: 1, chunk_ms: None, split_long: false }
+        BatchOptions { streams: MOST_STREAMS, jobs: None, networks: 1, chunk_ms: None, split_long: false }
     }
 }
 

@@ -293,7 +293,9 @@ mod tests {
         let blank = [0.7, 0.7, 0.4, 0.7, 0.7];
         let told = events(&blank, 0.95);
         let nothing = Event::Partial { committed: Vec::new(), tentative: Vec::new() };
-        assert!(matches!(&told[..], [Event::Partial { tentative, .. }, .., last] if !tentative.is_empty() && *last == nothing));
+        assert!(
+            matches!(&told[..], [Event::Partial { tentative, .. }, .., last] if !tentative.is_empty() && *last == nothing)
+        );
         assert!(matches!(events(&blank, 0.05).last(), Some(Event::Final(_))));
     }
 }

@@ -4,7 +4,7 @@
 
 use super::progress::Reading;
 use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
-use crate::audio::{Resampler, read_all};
+use crate::audio::{read_all, resample};
 use crate::corpus::{Manifest, OutputRate, Utterance, all_cores, cut_short, for_each_parallel};
 use crate::error::{Error, Result};
 use crate::frontend::{CmvnStats, FrontEnd};
@@ -229,9 +229,5 @@ fn decode(utterance: &Utterance, rate_hz: u32) -> Result<Vec<f32>> {
     if let Some(missing) = source.truncation() {
         return Err(cut_short(&utterance.audio, missing));
     }
-    let mut out = Vec::with_capacity(samples.len());
-    let mut resampler = Resampler::new(source.sample_rate(), rate_hz)?;
-    resampler.push(&samples, &mut out)?;
-    resampler.finish(&mut out)?;
-    Ok(out)
+    resample(&samples, source.sample_rate(), rate_hz)
 }

@@ -1,8 +1,10 @@
 //! `eddy bench batch`: recordings through the network, one at a time and many at once.
 
+use super::others;
 use crate::Error;
-use crate::audio::find_recordings;
+use crate::audio::Recording;
 use crate::cli::args::{DeviceArgs, ModelArgs, RecognizeArgs};
+use crate::cli::inputs;
 use crate::cli::show::show;
 use crate::pipeline::{BatchControl, BatchOptions, BatchSummary, transcribe_recordings};
 use anyhow::{Context, Result};
@@ -18,9 +20,10 @@ Examples:
   eddy bench batch --recursive --batch-streams 1,8,32 --threads 2 --json talks/
 
 Every recording is transcribed once for each number of streams; 1 is one after another. Reading and decoding of the files
-counts. CPU time and peak memory are told on Linux.")]
+counts. CPU time and peak memory are told on Linux. --others measures, on the first minute, those of PocketSphinx and
+faster-whisper (tiny.en, 8 bits, its model downloaded before) that python3 can import; their times leave out reading.")]
 pub(super) struct BatchArgs {
-    /// Recordings, or folders of them
+    /// Recordings, folders of them, patterns, or manifests (.jsonl)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Of folders, also what is in the folders below
@@ -36,6 +39,12 @@ pub(super) struct BatchArgs {
     /// Cut recordings of more than 40 s where they are quiet, and work on their parts at the same time
     #[arg(long)]
     split_long: bool,
+    /// Then other recognisers too
+    #[arg(long)]
+    others: bool,
+    /// Most audio for each of these, in seconds
+    #[arg(long, value_name = "S", default_value_t = 60.0, requires = "others")]
+    others_seconds: f64,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -61,7 +70,10 @@ struct Measured {
 pub(super) fn run(args: BatchArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let recognizer = args.recognize.load(&args.model, device, 0)?;
-    let recordings = find_recordings(&args.files, args.recursive);
+    if args.files.iter().any(|file| file.as_os_str() == "-") {
+        anyhow::bail!("standard input can be heard only once: name files");
+    }
+    let recordings = inputs::find(&args.files, args.recursive, None)?;
     if !args.json {
         show!("{:>8} {:>10} {:>10} {:>8} {:>11} {:>9}", "streams", "audio s", "wall s", "x real", "CPU s", "peak MB")?;
     }
@@ -94,7 +106,37 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         let measured = Measured { streams, audio, wall: start.elapsed(), cpu, peak_mb: peak_mb(), summary };
         if args.json { show!("{}", as_json(&measured)) } else { show!("{}", as_row(&measured)) }?;
     }
+    if args.others {
+        show_others(&args, &recordings)?;
+    }
     Ok(u8::from(failed))
+}
+
+fn show_others(args: &BatchArgs, recordings: &[Recording]) -> Result<()> {
+    if !args.json {
+        show!("{:>42} {:>8} {:>8} {:>8}", "audio s", "wall s", "x real", "CPU s")?;
+    }
+    for other in others::measure(recordings, args.others_seconds, args.device.networks())? {
+        let (Some(audio), Some(wall), Some(cpu)) = (other.audio_seconds, other.wall_seconds, other.cpu_seconds) else {
+            tracing::warn!("{}: {}", other.recognizer, other.missing.unwrap_or_default());
+            continue;
+        };
+        if args.json {
+            show!(
+                "{}",
+                json!({
+                    "recognizer": other.recognizer,
+                    "audio_seconds": audio,
+                    "wall_seconds": wall,
+                    "x_real_time": audio / wall,
+                    "cpu_seconds": cpu,
+                })
+            )?;
+        } else {
+            show!("{:<33} {audio:>8.1} {wall:>8.1} {:>8.1} {cpu:>8.1}", other.recognizer, audio / wall)?;
+        }
+    }
+    Ok(())
 }
 
 fn as_json(measured: &Measured) -> Value {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod latency;
+mod others;
 
 use anyhow::Result;
 use clap::Subcommand;

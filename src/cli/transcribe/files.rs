@@ -96,18 +96,19 @@ fn transcribe(
     let control = BatchControl::default();
     stop_on_ctrl_c(&control)?;
     let progress = Progress::start(&recordings, &control);
-    let run = transcribe_recordings(&recognizer, &recordings, &args.batch_options(), &control, |index, result| {
-        let (recording, targets) = (&recordings[index], &targets[index]);
-        let outcome = Outcome::of(recording, targets, result, options)?;
-        progress.suspend(|| outcome.tell(recording));
-        progress.inc();
-        if let Some(journal) = journal.as_deref_mut() {
-            outcome.note(recording, targets, journal)?;
-        }
-        outcome.count(tally);
-        let fatal = args.batch.fail_fast && !matches!(outcome, Outcome::Written(_));
-        if fatal { Err(Error::Interrupted) } else { Ok(()) }
-    });
+    let run =
+        transcribe_recordings(&recognizer, &recordings, &args.batch_options(&recognizer), &control, |index, result| {
+            let (recording, targets) = (&recordings[index], &targets[index]);
+            let outcome = Outcome::of(recording, targets, result, options)?;
+            progress.suspend(|| outcome.tell(recording));
+            progress.inc();
+            if let Some(journal) = journal.as_deref_mut() {
+                outcome.note(recording, targets, journal)?;
+            }
+            outcome.count(tally);
+            let fatal = args.batch.fail_fast && !matches!(outcome, Outcome::Written(_));
+            if fatal { Err(Error::Interrupted) } else { Ok(()) }
+        });
     progress.finish();
     match run {
         Ok(_) | Err(Error::Interrupted) => Ok(()),

@@ -1,16 +1,15 @@
 //! `eddy transcribe`: recordings in, text out.
 
 mod files;
-mod inputs;
 mod progress;
 mod settings;
 mod stdout;
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
-use crate::Error;
 use crate::audio::{RawFormat, Recording, shard};
 use crate::output::Format;
-use crate::pipeline::{BatchControl, BatchOptions, FileTranscript};
+use crate::pipeline::{BatchControl, BatchOptions, FileTranscript, suitable_streams};
+use crate::{Error, Recognizer};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,9 +74,10 @@ pub(super) struct TranscribeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Many recordings")]
 struct BatchArgs {
-    /// Recordings that share each step of the network; 1 takes one after another
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    batch_streams: u16,
+    /// Recordings that share each step of the network; 1 takes one after another [default: 16, fewer at latencies of
+    /// more than 6 s]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch_streams: Option<u16>,
     /// Recordings in work at the same time, at least --batch-streams [default: twice --batch-streams]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
@@ -140,9 +140,9 @@ impl BatchArgs {
 }
 
 impl TranscribeArgs {
-    fn batch_options(&self) -> BatchOptions {
+    fn batch_options(&self, recognizer: &Recognizer) -> BatchOptions {
         BatchOptions {
-            streams: usize::from(self.batch.batch_streams),
+            streams: self.batch.batch_streams.map_or_else(|| suitable_streams(recognizer), usize::from),
             jobs: self.batch.jobs.map(usize::from),
             networks: self.device.networks(),
             chunk_ms: self.chunk_ms,
@@ -150,7 +150,7 @@ impl TranscribeArgs {
         }
     }
 
-    fn load(&self) -> anyhow::Result<crate::Recognizer> {
+    fn load(&self) -> anyhow::Result<Recognizer> {
         let device = self.device.apply(1)?;
         self.recognize.load(&self.model, device, self.nbest.map_or(0, usize::from))
     }
@@ -168,7 +168,7 @@ pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
     if args.files_out.resume && formats.is_empty() {
         anyhow::bail!("--resume needs files to leave out: --output-dir or --format");
     }
-    let recordings = inputs::find(&args.files, args.recursive, args.raw)?;
+    let recordings = super::inputs::find(&args.files, args.recursive, args.raw)?;
     if formats.is_empty() { stdout::run(&args, recordings) } else { files::run(&args, &formats, recordings) }
 }
 

@@ -23,28 +23,29 @@ pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u
     let mut tally = Tally { all: recordings.len(), ..Default::default() };
     let mut waiting: BTreeMap<usize, Result<FileTranscript, Error>> = BTreeMap::new();
     let mut next = 0;
-    let run = transcribe_recordings(&recognizer, &recordings, &args.batch_options(), &control, |index, result| {
-        let fatal = result.is_err() && args.batch.fail_fast;
-        waiting.insert(index, result);
-        // Lines come in the order of the recordings.
-        while let Some(result) = waiting.remove(&next) {
-            tally.count(&result);
-            let print = || print(&recordings[next], &result, args.json, alone);
-            progress.suspend(print).context("standard output")?;
-            progress.inc();
-            next += 1;
-        }
-        if fatal {
-            // What could not be told in its turn.
-            for (index, result) in waiting.iter().filter(|(_, result)| result.is_err()) {
-                tally.count(result);
-                let print = || print(&recordings[*index], result, args.json, alone);
+    let run =
+        transcribe_recordings(&recognizer, &recordings, &args.batch_options(&recognizer), &control, |index, result| {
+            let fatal = result.is_err() && args.batch.fail_fast;
+            waiting.insert(index, result);
+            // Lines come in the order of the recordings.
+            while let Some(result) = waiting.remove(&next) {
+                tally.count(&result);
+                let print = || print(&recordings[next], &result, args.json, alone);
                 progress.suspend(print).context("standard output")?;
+                progress.inc();
+                next += 1;
             }
-            return Err(Error::Interrupted.into());
-        }
-        Ok(())
-    });
+            if fatal {
+                // What could not be told in its turn.
+                for (index, result) in waiting.iter().filter(|(_, result)| result.is_err()) {
+                    tally.count(result);
+                    let print = || print(&recordings[*index], result, args.json, alone);
+                    progress.suspend(print).context("standard output")?;
+                }
+                return Err(Error::Interrupted.into());
+            }
+            Ok(())
+        });
     progress.finish();
     let reader_left = |error: &anyhow::Error| {
         error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)

@@ -23,6 +23,8 @@ pub(super) struct Recognizing {
     committed: Vec<Word>,
     /// What the last partial result told: committed words, all words.
     told: (usize, Vec<Word>),
+    /// All words that were likeliest then.
+    likeliest: Vec<Word>,
     /// The session's events of one piece of work, reused.
     fresh: Vec<Event>,
     /// The caller does not listen any more.
@@ -47,6 +49,7 @@ impl Recognizing {
             origin: 0,
             committed: Vec::new(),
             told: (0, Vec::new()),
+            likeliest: Vec::new(),
             fresh: Vec::new(),
             unheard: false,
         })
@@ -114,6 +117,7 @@ impl Recognizing {
                 Event::Final(segment) => {
                     self.committed.clear();
                     self.told = (0, Vec::new());
+                    self.likeliest.clear();
                     if let Some(segment) = Segment::new(self.placed(segment.words)) {
                         self.tell(at, Event::Final(segment));
                     }
@@ -123,7 +127,8 @@ impl Recognizing {
         }
     }
 
-    /// What is known at this moment: committed words from the session, the rest from a fork of it that ends here.
+    /// What is known at this moment: committed words from the session, the rest from a fork of it that ends here, as far
+    /// as it is steady.
     fn partial(&mut self, at: u64, tail: &Frames) -> Result<()> {
         let mut fork = self.session.fork();
         let mut ahead = Vec::new();
@@ -136,7 +141,9 @@ impl Recognizing {
         let words = self.placed(segments.flatten().collect());
         let mut all = self.committed.clone();
         all.extend(words.into_iter().skip(self.committed.len()));
-        let now = (self.committed.len(), all);
+        let shown = steadied(&all, &self.likeliest, &self.told.1, self.committed.len());
+        self.likeliest = all;
+        let now = (self.committed.len(), shown);
         if now != self.told {
             let tentative = now.1[now.0..].to_vec();
             self.told = now;
@@ -161,5 +168,65 @@ impl Recognizing {
 
     fn tell(&mut self, at: u64, event: Event) {
         self.unheard |= !tell(&self.events, time(at, self.rate), event);
+    }
+}
+
+/// What is shown of the likeliest words, so that text does not flicker: the `committed` ones, and others once they have
+/// been the likeliest twice in a row. Until then what was shown stays.
+fn steadied(likeliest: &[Word], before: &[Word], shown: &[Word], committed: usize) -> Vec<Word> {
+    let same = |a: &[Word], b: &[Word]| a.iter().zip(b).take_while(|(a, b)| a.text == b.text).count();
+    let steady = same(likeliest, before).max(committed).min(likeliest.len());
+    let mut words = likeliest[..steady].to_vec();
+    if steady < before.len() && same(likeliest, shown) >= steady {
+        for word in shown.iter().skip(steady) {
+            let earliest = words.last().map_or(Duration::ZERO, |last| last.end);
+            let start = word.start.max(earliest);
+            words.push(Word { start, end: word.end.max(start), ..word.clone() });
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<Word> {
+        let word = |(index, text): (usize, &str)| {
+            let start = Duration::from_millis(100 * index as u64);
+            Word { text: text.into(), start, end: start + Duration::from_millis(90), confidence: 1.0 }
+        };
+        text.split_whitespace().enumerate().map(word).collect()
+    }
+
+    /// What is shown after each of some likeliest texts, of which so many words are committed.
+    fn shown(likeliest: &[(&str, usize)]) -> Vec<String> {
+        let (mut before, mut standing) = (Vec::new(), Vec::new());
+        let mut show = |&(text, committed): &(&str, usize)| {
+            let now = words(text);
+            standing = steadied(&now, &before, &standing, committed);
+            before = now;
+            assert!(standing.windows(2).all(|pair| pair[0].end <= pair[1].start), "words in order");
+            standing.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        likeliest.iter().map(&mut show).collect()
+    }
+
+    #[test]
+    fn words_are_shown_once_they_were_likeliest_twice() {
+        let told = shown(&[("the", 0), ("the cat", 0), ("the cat sat", 0), ("the cat sat", 0)]);
+        assert_eq!(told, ["", "the", "the cat", "the cat sat"]);
+    }
+
+    #[test]
+    fn what_is_shown_stays_until_something_else_is_steady() {
+        let told = shown(&[("a cat", 0), ("a cat", 0), ("a hat", 0), ("a cat", 0), ("a bat", 0), ("a bat", 0)]);
+        assert_eq!(told, ["", "a cat", "a cat", "a cat", "a cat", "a bat"]);
+        assert_eq!(shown(&[("a", 0), ("a", 0), ("", 0), ("", 0)]), ["", "a", "a", ""]);
+    }
+
+    #[test]
+    fn committed_words_are_shown_at_once() {
+        assert_eq!(shown(&[("a cat", 2), ("a cat sat", 2), ("a cat sat down", 3)]), ["a cat", "a cat", "a cat sat"]);
     }
 }

@@ -11,9 +11,9 @@ pub use channel::{add_room, limit_band, tilt};
 pub use noise::{NoiseKind, mix};
 
 use super::recipe::AugmentRecipe;
-use crate::audio::Resampler;
+use crate::audio::resample;
 use crate::error::Result;
-use crate::stage::{Frames, Stage};
+use crate::stage::Frames;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -41,14 +41,6 @@ pub fn change_speed(samples: Vec<f32>, rate_hz: u32, recipe: &AugmentRecipe, rng
         return Ok(samples);
     }
     resample(&samples, rate_hz / 100 * percent, rate_hz / 100 * 100)
-}
-
-fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>> {
-    let mut resampler = Resampler::new(from_hz, to_hz)?;
-    let mut out = Vec::with_capacity((samples.len() as u64 * u64::from(to_hz) / u64::from(from_hz)) as usize + 1);
-    resampler.push(samples, &mut out)?;
-    resampler.finish(&mut out)?;
-    Ok(out)
 }
 
 /// Multiplies by a random gain of the recipe's range, at most up to full scale.

@@ -1,4 +1,4 @@
-//! What the arguments name.
+//! Recordings that arguments name.
 
 use crate::audio::{RawFormat, Recording, find_recordings};
 use crate::corpus::manifest_recordings;
@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// The recordings that `inputs` name, in order.
-pub(super) fn find(inputs: &[PathBuf], recursive: bool, raw: Option<RawFormat>) -> Result<Vec<Recording>> {
+pub(in crate::cli) fn find(inputs: &[PathBuf], recursive: bool, raw: Option<RawFormat>) -> Result<Vec<Recording>> {
     if raw.is_some() && !inputs.iter().any(|input| is_stdin(input)) {
         anyhow::bail!("--raw is for standard input: name it with -");
     }
