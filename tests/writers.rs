@@ -2,6 +2,7 @@
 //! `csv`) hold what was said.
 //!
 //! The readers are installed once, into the build folder. Without python3, pip or a network the test says that it skips.
+//! CTM is read by NIST's `sclite` (Debian's `sctk`), where it is installed.
 
 use eddy::output::{Format, RenderOptions};
 use eddy::{Segment, Transcript, Word};
@@ -195,5 +196,60 @@ fn other_readers_find_what_was_said() {
         check_table(&result["csv"], &transcript);
         let lines = |cues: &Value| rows(cues).iter().map(|cue| text(&cue[2]).lines().count()).max();
         assert!(lines(&result["srt"]) <= Some(2));
+    }
+}
+
+/// `(word, start, end, confidence)` of every word that NIST's scorer aligned, each found correct.
+fn scored(name: &str, transcript: &Transcript) -> Result<Vec<(String, f64, f64, f64)>, String> {
+    let folder = tempfile::tempdir().expect("folder");
+    let ctm = Format::Ctm.render(Path::new("a.wav"), name, transcript, RenderOptions::default());
+    let line = |segment: &Segment| {
+        let (start, end) = (segment.start.as_secs_f64(), segment.end.as_secs_f64());
+        format!("{name} 1 speaker {start:.3} {end:.3} {}\n", segment.text)
+    };
+    let stm: String = transcript.segments.iter().map(line).collect();
+    for (file, text) in [("a.stm", stm), ("a.ctm", ctm)] {
+        std::fs::write(folder.path().join(file), text).expect("written");
+    }
+    let mut sclite = Command::new("sctk");
+    sclite.args(["sclite", "-e", "utf-8", "-s", "-r", "a.stm", "stm", "-h", "a.ctm", "ctm", "-o", "sgml", "stdout"]);
+    let output = sclite.current_dir(folder.path()).output().map_err(|error| format!("sctk: {error}"))?;
+    let report = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    let paths = report.lines().filter(|line| line.starts_with(['C', 'S', 'D', 'I']));
+    let word = |entry: &str| {
+        let (texts, numbers) = entry.rsplit_once("\",").expect("numbers after the texts");
+        // Quotes are not escaped: `C,"reference","hypothesis`, where both are the same.
+        let texts = texts.strip_prefix("C,\"").unwrap_or_else(|| panic!("{entry}"));
+        let hypothesis = &texts[texts.len() / 2 + 2..];
+        assert_eq!(texts, format!("{hypothesis}\",\"{hypothesis}"));
+        let numbers: Vec<f64> = numbers.split(['+', ',']).map(|number| number.parse().expect("a number")).collect();
+        // The report doubles semicolons.
+        (hypothesis.replace(";;", ";"), numbers[0], numbers[1], numbers[2])
+    };
+    Ok(paths.flat_map(|line| line.split(':')).map(word).collect())
+}
+
+#[test]
+fn the_scorer_of_nist_reads_the_words_with_times() {
+    for transcript in [awkward(), long()] {
+        let words = match scored("a", &transcript) {
+            Ok(words) => words,
+            Err(reason) => {
+                eprintln!("skipped: no reader of CTM: {reason}");
+                return;
+            }
+        };
+        let written = transcript.segments.iter().flat_map(|segment| &segment.words);
+        let wanted = written.map(|word| (word.text.clone(), word.start.as_secs_f64(), word.end.as_secs_f64(), 0.5));
+        let wanted: Vec<_> = wanted.collect();
+        assert_eq!(words.len(), wanted.len());
+        for (word, wanted) in words.iter().zip(&wanted) {
+            let near = |a: f64, b: f64| (a - b).abs() < 1.1e-3;
+            assert!(
+                word.0 == wanted.0 && near(word.1, wanted.1) && near(word.2, wanted.2) && near(word.3, wanted.3),
+                "{word:?}, not {wanted:?}"
+            );
+        }
     }
 }
