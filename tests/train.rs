@@ -278,16 +278,25 @@ fn adaptation_starts_from_the_model_and_frozen_layers_stay() {
     let manifest = corpus.path("train.jsonl");
     let adaptation = Adaptation {
         train: vec![manifest.clone()],
-        dev: vec![manifest],
+        dev: vec![manifest.clone()],
         epochs: 2,
         freeze_layers: 1,
         ..Adaptation::default()
     };
     let config = adaptation.recipe(&model).expect("recipe");
     let text = "any";
+    let unadapted = model.clone();
     let start = Start::Init(Box::new(model));
     let mut trainer = Trainer::new(config, text, &corpus.path("adapted"), start, Device::Cpu).expect("trainer");
+    // Before the first step the dev errors are those of the model itself.
+    let before = trainer.dev_error_rate().expect("dev errors").expect("a dev set");
+    let recognizer = Recognizer::load(unadapted, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
+    let utterances = Manifest::read(&manifest).expect("manifest").utterances;
+    let own = evaluate(&recognizer, &utterances, &|u| audio::open(&u.audio), &mut |_| {});
+    assert_eq!(before, own.words.rate());
+    assert_eq!(trainer.best_error_rate(), None);
     trainer.run(&AtomicBool::new(false)).expect("adaptation");
+    assert!(trainer.best_error_rate().is_some());
     let read = |path: &str| eddy::nn::weights::read(&corpus.path(path)).expect("tensors");
     let pairs = read("model/model.safetensors").into_iter().zip(read("adapted/epoch-0001.safetensors"));
     for ((name, before), (_, after)) in pairs {

@@ -16,8 +16,9 @@ Examples:
   eddy adapt --model models/en orders.jsonl --dev orders-dev.jsonl -o models/orders
 
 A manifest has one object a line: {\"audio\": \"a.wav\", \"text\": \"GO\"}. Five minutes of speech are a good beginning. With
---dev the epoch with the lowest word error rate is kept. Compare before and after with `eddy evaluate`, on recordings
-that are in neither.")]
+--dev the epoch with the lowest word error rate is kept, and nothing is written when the model as it was makes no more
+errors: a model gains where it hears badly, and can lose where it is good already. Compare before and after with
+`eddy evaluate`, on recordings that are in neither.")]
 pub(super) struct AdaptArgs {
     /// Manifests (JSON lines) of the speaker or domain
     #[arg(required = true, value_name = "MANIFEST")]
@@ -65,18 +66,34 @@ pub(super) fn run(args: AdaptArgs) -> Result<u8> {
     let run = args.run.unwrap_or(temporary);
     let outcome = Trainer::new(config, &recipe, &run, Start::Init(Box::new(model)), device).and_then(|mut trainer| {
         eprintln!("{}", trainer.summary());
+        let before = trainer.dev_error_rate()?;
         trainer.run(&*stop_flag().map_err(|error| Error::training(&run, error.to_string()))?)?;
+        if let (Some(before), Some(after)) = (before, trainer.best_error_rate()) {
+            eprintln!(
+                "word errors of the dev set, greedy: {:.2} % before, {:.2} % after",
+                100.0 * before,
+                100.0 * after
+            );
+            if after >= before {
+                return Ok(false);
+            }
+        }
         let choice = if adaptation.dev.is_empty() { Choice::Last } else { Choice::Best };
         export(&run, choice, tch::Kind::Half, &args.output)?;
         // Words are words whatever the network's tokens are.
-        base.copy_language(&args.output)
+        base.copy_language(&args.output)?;
+        Ok(true)
     });
     if !keep {
         // Whatever happened, nothing is left behind; a folder that was never made is no error.
         let _ = std::fs::remove_dir_all(&run);
     }
     match outcome {
-        Ok(()) => {
+        Ok(false) => {
+            eprintln!("the model as it is does no worse: nothing was written");
+            Ok(1)
+        }
+        Ok(true) => {
             eprintln!("done: eddy evaluate --model {} MANIFEST", args.output.display());
             Ok(0)
         }

@@ -160,6 +160,22 @@ impl Trainer {
         text
     }
 
+    /// Greedy word error rate of the dev sets with the averaged weights as they are now; none without dev sets.
+    ///
+    /// # Errors
+    /// When the recogniser cannot be made.
+    pub fn dev_error_rate(&self) -> Result<Option<f64>> {
+        if self.dataset.dev.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.dev(&self.averaged())?.total.words.rate()))
+    }
+
+    /// The lowest dev word error rate of an epoch so far; none before the first and without dev sets.
+    pub fn best_error_rate(&self) -> Option<f64> {
+        self.progress.best.map(|(best, _)| best)
+    }
+
     /// Trains to the recipe's last epoch, or until `stop` is set: then a checkpoint is saved first.
     ///
     /// # Errors
@@ -291,12 +307,7 @@ impl Trainer {
     /// Dev error rate of the averaged weights, the epoch's weights, the best, a checkpoint.
     fn end_epoch(&mut self, report: &mut Report) -> Result<()> {
         let epoch = self.progress.epoch;
-        let averaged: Vec<(String, Tensor)> = self
-            .parameters
-            .iter()
-            .zip(&self.ema)
-            .map(|((name, _), average)| (name.clone(), average.shallow_clone()))
-            .collect();
+        let averaged = self.averaged();
         weights::write(&averaged, &self.run.epoch(epoch), None)?;
         let dev = self.dev(&averaged)?;
         let wer = dev.total.words.rate();
@@ -311,6 +322,12 @@ impl Trainer {
         self.progress = Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, losses: 0, ..self.progress.clone() };
         self.save()?;
         report.epoch(&EpochFigures { epoch, loss, dev: &dev, progress: &self.progress })
+    }
+
+    /// The moving average of every weight, by name.
+    fn averaged(&self) -> Vec<(String, Tensor)> {
+        let names = self.parameters.iter().map(|(name, _)| name.clone());
+        names.zip(self.ema.iter().map(Tensor::shallow_clone)).collect()
     }
 
     /// Dev errors of given weights.
