@@ -75,6 +75,22 @@ fn mono16() -> WavSpec {
 }
 
 #[test]
+fn sample_rates_that_no_recording_has_are_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("rate.wav");
+    write_tone(&path, mono16());
+    let mut bytes = std::fs::read(&path).expect("bytes");
+    for rate in [0u32, 1, 999, 1_000_001, 500_000_000] {
+        bytes[24..28].copy_from_slice(&rate.to_le_bytes());
+        bytes[28..32].copy_from_slice(&rate.wrapping_mul(2).to_le_bytes());
+        std::fs::write(&path, &bytes).expect("written");
+        let message = refusal(&path);
+        assert!(message.contains("rate.wav") && message.contains(&format!("sample rate {rate} Hz")), "{message}");
+        assert!(format!("{rate},s16le,1").parse::<audio::RawFormat>().is_err());
+    }
+}
+
+#[test]
 fn wav_cut_short_gives_what_is_there_and_says_so() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("cut.wav");

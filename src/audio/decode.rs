@@ -5,7 +5,7 @@
 //! file that ends early is read as far as it goes; both are told through [`AudioSource::truncation`].
 
 use super::wav::{self, NO_SAMPLES, mono};
-use super::{AudioBlock, AudioSource, RawFormat, RawSource, WavSource};
+use super::{AudioBlock, AudioSource, RawFormat, RawSource, WavSource, check_sample_rate};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
@@ -193,9 +193,9 @@ impl FileSource {
         let promised = track.num_frames.filter(|_| !is_ogg);
         let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
         let parameters = parameters.ok_or_else(|| Error::audio(path, "the audio track's codec is not known"))?;
-        let sample_rate = parameters.sample_rate.filter(|&rate| rate > 0);
-        let sample_rate =
-            sample_rate.ok_or_else(|| Error::audio(path, "states no sample rate: the header is damaged"))?;
+        let states_none = || Error::audio(path, "states no sample rate: the header is damaged");
+        let sample_rate = parameters.sample_rate.ok_or_else(states_none)?;
+        check_sample_rate(path, sample_rate)?;
         let decoder = codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()).map_err(|_| {
             let reason = "has a codec that is not supported (Speex, WMA and others): convert it, for example `ffmpeg -i IN OUT.wav`";
             Error::audio(path, reason)

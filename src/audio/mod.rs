@@ -29,7 +29,23 @@ pub use segment::{Part, Segment};
 pub use split::Splitter;
 pub use wav::{WavSource, WavWriter};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// Sample rates that a recording can have, in Hz; a header that says something else is damaged.
+pub const SAMPLE_RATES: RangeInclusive<u32> = 1_000..=1_000_000;
+
+/// Refuses what no recording's rate is: resampling from it could take hours and gigabytes.
+fn check_sample_rate(path: &Path, rate: u32) -> Result<()> {
+    if SAMPLE_RATES.contains(&rate) {
+        return Ok(());
+    }
+    let (low, high) = (SAMPLE_RATES.start(), SAMPLE_RATES.end());
+    let reason =
+        format!("sample rate {rate} Hz, not one of {low} to {high} Hz: the header is damaged, convert or record again");
+    Err(Error::audio(path, reason))
+}
 
 /// A piece of a recording or of the microphone's stream.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -3,7 +3,7 @@
 //! Layer 1.
 
 use super::wav::{NO_SAMPLES, mono};
-use super::{AudioBlock, AudioSource};
+use super::{AudioBlock, AudioSource, SAMPLE_RATES};
 use crate::error::{Error, Result};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ impl FromStr for RawFormat {
 
     /// `RATE,SAMPLE,CHANNELS`: `16000,s16le,1`.
     fn from_str(text: &str) -> Result<Self> {
-        let allowed = "RATE,SAMPLE,CHANNELS with SAMPLE one of u8, s16le, s16be, s24le, s24be, s32le, s32be, f32le, \
+        let allowed = "RATE,SAMPLE,CHANNELS with RATE 1000 to 1000000 and SAMPLE one of u8, s16le, s16be, s24le, s24be, s32le, s32be, f32le, \
                        f32be, for example 16000,s16le,1";
         let parse = || {
             let mut parts = text.split(',').map(str::trim);
@@ -103,7 +103,8 @@ impl FromStr for RawFormat {
             };
             let format =
                 RawFormat { sample_rate: rate.parse().ok()?, sample, big_endian, channels: channels.parse().ok()? };
-            (format.sample_rate > 0 && format.channels > 0 && parts.next().is_none()).then_some(format)
+            (SAMPLE_RATES.contains(&format.sample_rate) && format.channels > 0 && parts.next().is_none())
+                .then_some(format)
         };
         parse().ok_or_else(|| Error::invalid("raw", text, allowed))
     }

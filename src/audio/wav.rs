@@ -4,7 +4,7 @@
 //! that never knew (a pipe), is corrected before hound sees it, so that what is there is read. A stream's length is not
 //! known: what its header promises, or all that comes, is read.
 
-use super::{AudioBlock, AudioSource};
+use super::{AudioBlock, AudioSource, check_sample_rate};
 use crate::error::{Error, Result};
 use hound::{SampleFormat, WavReader, WavSpec};
 use std::fs::File;
@@ -96,9 +96,7 @@ impl WavSource {
         if frames == 0 {
             return Err(Error::audio(path, NO_SAMPLES));
         }
-        if spec.sample_rate == 0 {
-            return Err(Error::audio(path, "sample rate 0 Hz: the header is damaged"));
-        }
+        check_sample_rate(path, spec.sample_rate)?;
         Ok(WavSource { path: path.to_path_buf(), reader, spec, left: frames, frames, length_known, truncation: None })
     }
 
