@@ -75,6 +75,38 @@ fn mono16() -> WavSpec {
 }
 
 #[test]
+fn wav_of_double_precision_is_read() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("double.wav");
+    let samples: Vec<u8> = (0..1000).flat_map(|i| f64::from(tone(i, 16000)).to_le_bytes()).collect();
+    let mut bytes = b"RIFF\0\0\0\0WAVEfmt ".to_vec();
+    bytes[4..8].copy_from_slice(&(36 + samples.len() as u32).to_le_bytes());
+    for (value, width) in [(16u32, 4), (3, 2), (1, 2), (16000, 4), (16000 * 8, 4), (8, 2), (64, 2)] {
+        bytes.extend_from_slice(&value.to_le_bytes()[..width]);
+    }
+    bytes.extend_from_slice(b"data");
+    bytes.extend_from_slice(&(samples.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&samples);
+    std::fs::write(&path, bytes).expect("written");
+    let (read, rate, truncation) = read(&path);
+    assert_eq!((read.len(), rate, truncation), (1000, 16000, None));
+    assert!(read.iter().enumerate().all(|(i, x)| (x - tone(i, 16000)).abs() < 1e-6));
+}
+
+#[test]
+fn wav_whose_last_sample_is_cut_gives_the_others_and_says_so() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("odd.wav");
+    write_tone(&path, mono16());
+    let mut bytes = std::fs::read(&path).expect("bytes");
+    bytes.truncate(44 + 2001);
+    bytes[40..44].copy_from_slice(&2001u32.to_le_bytes());
+    std::fs::write(&path, &bytes).expect("written");
+    let (samples, _, truncation) = read(&path);
+    assert_eq!((samples.len(), truncation.as_deref()), (1000, Some("the last sample is cut short")));
+}
+
+#[test]
 fn sample_rates_that_no_recording_has_are_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("rate.wav");

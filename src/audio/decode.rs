@@ -4,7 +4,7 @@
 //! Layer 1. Blocks follow the file's packets; memory does not grow with its length. A damaged packet is left out and a
 //! file that ends early is read as far as it goes; both are told through [`AudioSource::truncation`].
 
-use super::wav::{self, NO_SAMPLES, mono};
+use super::wav::{self, NO_SAMPLES, SampleKind, mono};
 use super::{AudioBlock, AudioSource, RawFormat, RawSource, WavSource, check_sample_rate};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -72,16 +72,16 @@ fn open_stream(
     let mut head = Vec::new();
     (&mut stream).take(HEAD).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
     let is_wav = matches!(head.as_slice(), [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]);
-    let mut tag = None;
+    let mut kind = None;
     if is_wav {
         // Far enough for the kind of sample in all but strange headers.
         (&mut stream).take(WAV_HEAD).read_to_end(&mut head).map_err(|error| Error::io(path, error))?;
-        tag = wav::tag_in(&head);
+        kind = wav::sample_kind_in(&head);
     }
     let whole = Cursor::new(head.clone()).chain(stream);
     match head.as_slice() {
         [] => Err(Error::audio(path, "is empty: nothing came in")),
-        _ if is_wav && tag.is_none_or(is_linear) => {
+        _ if is_wav && kind.is_none_or(SampleKind::is_plain) => {
             Ok(Box::new(WavSource::from_stream(path, Box::new(BufReader::new(whole)))?))
         }
         _ if is_wav || is_known(&head) => {
@@ -99,17 +99,13 @@ fn open_stream(
     }
 }
 
-/// WAV: linear and float samples by hound, whose reader mends broken headers; what it refuses by symphonia.
+/// WAV: linear and float samples by hound, whose reader mends broken headers; compressed ones and float of 64 bits by
+/// symphonia.
 fn open_wav(path: &Path) -> Result<Box<dyn AudioSource>> {
-    match wav::format_tag(path)? {
-        Some(tag) if !is_linear(tag) => Ok(Box::new(FileSource::open(path)?)),
+    match wav::sample_kind(path)? {
+        Some(kind) if !kind.is_plain() => Ok(Box::new(FileSource::open(path)?)),
         _ => Ok(Box::new(WavSource::open(path)?)),
     }
-}
-
-/// Whether a WAV's samples are linear, float, or told further on in the header.
-fn is_linear(tag: u16) -> bool {
-    matches!(tag, 1 | 3 | 0xfffe)
 }
 
 /// Whether a file that starts like this is of a format that symphonia reads.

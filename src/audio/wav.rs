@@ -18,6 +18,7 @@ const HEADER_LIMIT: u64 = 1 << 20;
 /// Bytes of a stream read at a time in search of the data chunk.
 const STREAM_STEP: u64 = 4096;
 const CUT_HEADER: &str = "the WAV header is cut short or damaged: record or copy the file again";
+const PARTIAL_SAMPLE: &str = "the last sample is cut short";
 pub(super) const NO_SAMPLES: &str = "holds no samples: record again or leave the file out";
 
 type Input = Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
@@ -50,8 +51,9 @@ impl WavSource {
         let data = data_chunk(&header).ok_or_else(|| Error::audio(path, CUT_HEADER))?;
         let there = length - data.start as u64;
         let mut truncation = None;
+        let align = u32::from(data.block_align.max(1));
         if u64::from(data.declared) > there || (data.declared == 0 && there > 0) {
-            let usable = there - there % u64::from(data.block_align.max(1));
+            let usable = there - there % u64::from(align);
             data.declare(&mut header, u32::try_from(usable).unwrap_or(data.most()));
             if data.is_known() {
                 truncation = Some(format!(
@@ -60,6 +62,9 @@ impl WavSource {
                     data.declared
                 ));
             }
+        } else if !data.declared.is_multiple_of(align) {
+            data.declare(&mut header, data.declared - data.declared % align);
+            truncation = Some(PARTIAL_SAMPLE.to_string());
         }
         header.truncate(data.start);
         file.seek(SeekFrom::Start(data.start as u64)).map_err(io)?;
@@ -84,10 +89,16 @@ impl WavSource {
                 return Err(Error::audio(path, CUT_HEADER));
             }
         };
+        let align = u32::from(data.block_align.max(1));
+        let mut truncation = None;
         if !data.is_known() {
             data.declare(&mut header, data.most());
+        } else if !data.declared.is_multiple_of(align) {
+            data.declare(&mut header, data.declared - data.declared % align);
+            truncation = Some(PARTIAL_SAMPLE.to_string());
         }
-        WavSource::new(path, Cursor::new(header).chain(stream), data.is_known())
+        let source = WavSource::new(path, Cursor::new(header).chain(stream), data.is_known())?;
+        Ok(WavSource { truncation, ..source })
     }
 
     fn new(path: &Path, input: Input, length_known: bool) -> Result<Self> {
@@ -199,7 +210,7 @@ fn unreadable(path: &Path, error: &hound::Error) -> Error {
     match error {
         hound::Error::Unsupported | hound::Error::TooWide => Error::audio(
             path,
-            "this kind of WAV (compressed, or 64-bit float) is not supported: convert it, for example `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`",
+            "this kind of WAV is not supported: convert it, for example `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`",
         ),
         hound::Error::IoError(inner) if inner.kind() != std::io::ErrorKind::UnexpectedEof => {
             Error::audio(path, inner.to_string())
@@ -208,23 +219,39 @@ fn unreadable(path: &Path, error: &hound::Error) -> Error {
     }
 }
 
-/// The code of a WAV's sample format: 1 linear, 3 float, 6 A-law, 7 mu-law; `None` without a whole `fmt ` chunk.
+/// What a WAV's `fmt ` chunk says of its samples.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleKind {
+    /// 1 linear, 3 float, 6 A-law, 7 mu-law, 0xfffe: told further on.
+    tag: u16,
+    bits: u16,
+}
+
+impl SampleKind {
+    /// Whether [`WavSource`] reads it: linear or float, or told further on, of 32 bits at most.
+    pub fn is_plain(self) -> bool {
+        matches!(self.tag, 1 | 3 | 0xfffe) && self.bits <= 32
+    }
+}
+
+/// The kind of a WAV's samples; `None` without a whole `fmt ` chunk.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub(super) fn format_tag(path: &Path) -> Result<Option<u16>> {
+pub(super) fn sample_kind(path: &Path) -> Result<Option<SampleKind>> {
     let mut header = Vec::new();
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
     file.take(HEADER_LIMIT).read_to_end(&mut header).map_err(|error| Error::io(path, error))?;
-    Ok(tag_in(&header))
+    Ok(sample_kind_in(&header))
 }
 
-/// As [`format_tag`], of a header that has been read.
-pub(super) fn tag_in(header: &[u8]) -> Option<u16> {
+/// As [`sample_kind`], of a header that has been read.
+pub(super) fn sample_kind_in(header: &[u8]) -> Option<SampleKind> {
+    let word = |at: usize| header.get(at..at + 2).map(|word| u16::from_le_bytes([word[0], word[1]]));
     let mut at = 12;
     while let (Some(id), Some(size)) = (header.get(at..at + 4), header.get(at + 4..at + 8)) {
         if id == b"fmt " {
-            return header.get(at + 8..at + 10).map(|tag| u16::from_le_bytes([tag[0], tag[1]]));
+            return Some(SampleKind { tag: word(at + 8)?, bits: word(at + 22)? });
         }
         let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
         at += 8 + size + size % 2;

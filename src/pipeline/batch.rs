@@ -73,6 +73,18 @@ pub fn suitable_streams(recognizer: &Recognizer) -> usize {
     }
 }
 
+/// The streams, of `most` for each of `networks`, that `recordings` keep busy: a step takes as long however few of its
+/// rows are in use, so a long recording among short ones had better not drag the rows of all of them to its end.
+pub fn busy_streams(recordings: &[Recording], networks: usize, most: usize) -> usize {
+    let (longest, all) = recordings
+        .iter()
+        .map(Recording::bytes)
+        .fold((0, 0u64), |(longest, all), bytes| (bytes.max(longest), all.saturating_add(bytes)));
+    let side_by_side = all.div_ceil(longest.max(1)).div_ceil(networks.max(1) as u64);
+    // Below two there are no steps at the same time.
+    usize::try_from(side_by_side).unwrap_or(most).clamp(most.min(2), most)
+}
+
 impl Default for BatchOptions {
     fn default() -> Self {
         BatchOptions { streams: MOST_STREAMS, jobs: None, networks: 1, chunk_ms: None, split_long: false }

@@ -24,8 +24,8 @@ struct Entry {
     /// Nanoseconds since 1970.
     modified: u64,
     settings: String,
-    /// Its transcripts.
-    files: Vec<PathBuf>,
+    /// Its transcripts; bytes that are no UTF-8 are replaced.
+    files: Vec<String>,
     /// What was missing at the recording's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     truncation: Option<String>,
@@ -48,6 +48,8 @@ pub struct Journal {
     file: File,
     settings: String,
     done: HashMap<String, Entry>,
+    /// The recording whose transcript a file is: the last one that was written there.
+    owners: HashMap<String, String>,
 }
 
 impl Journal {
@@ -58,7 +60,7 @@ impl Journal {
     /// When a journal cannot be read or written.
     pub fn open(folder: &Path, settings: &str, shard: Option<(usize, usize)>) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let mut done = HashMap::new();
+        let (mut done, mut owners) = (HashMap::new(), HashMap::new());
         for path in journals(folder)? {
             let mut text = Vec::new();
             File::open(&path)
@@ -67,6 +69,7 @@ impl Journal {
             for line in text.split(|&byte| byte == b'\n') {
                 // A line that was cut short says nothing.
                 if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
+                    owners.extend(entry.files.iter().map(|file| (file.clone(), entry.recording.clone())));
                     done.insert(entry.recording.clone(), entry);
                 }
             }
@@ -82,17 +85,18 @@ impl Journal {
                 file.write_all(b"\n").map_err(io)?;
             }
         }
-        Ok(Journal { path, file, settings: settings.to_string(), done })
+        Ok(Journal { path, file, settings: settings.to_string(), done, owners })
     }
 
-    /// What an earlier run made of a recording, where it wrote `files` with the same settings, they are still there, and
-    /// the recording has not changed since.
+    /// What an earlier run made of a recording, where it wrote `files` with the same settings, they are still there, no
+    /// other recording's transcript was written over them, and the recording has not changed since.
     pub fn earlier(&self, recording: &Recording, files: &[PathBuf]) -> Option<Earlier> {
         let entry = self.done.get(&key(recording)?)?;
         let (bytes, modified) = state(recording)?;
         let same = (entry.bytes, entry.modified, &entry.settings) == (bytes, modified, &self.settings);
         let whole = entry.failed.is_none() && entry.files == absolute(files) && files.iter().all(|file| file.is_file());
-        (same && whole).then(|| Earlier { truncation: entry.truncation.clone() })
+        let own = entry.files.iter().all(|file| self.owners.get(file) == Some(&entry.recording));
+        (same && whole && own).then(|| Earlier { truncation: entry.truncation.clone() })
     }
 
     /// Notes that all files of a recording are in place.
@@ -114,7 +118,7 @@ impl Journal {
     fn note(
         &mut self,
         recording: &Recording,
-        files: Vec<PathBuf>,
+        files: Vec<String>,
         truncation: Option<&str>,
         failed: Option<&str>,
     ) -> Result<()> {
@@ -167,11 +171,11 @@ fn state(recording: &Recording) -> Option<(u64, u64)> {
     Some((metadata.len(), u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
 }
 
-fn absolute(files: &[PathBuf]) -> Vec<PathBuf> {
+fn absolute(files: &[PathBuf]) -> Vec<String> {
     let resolved = |file: &PathBuf| {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        folder.join(file.file_name().unwrap_or_default())
+        folder.join(file.file_name().unwrap_or_default()).to_string_lossy().into_owned()
     };
     files.iter().map(resolved).collect()
 }
@@ -208,6 +212,32 @@ mod tests {
         fn is_done(&self, settings: &str) -> bool {
             self.journal(settings).earlier(&self.recording, &self.files).is_some()
         }
+    }
+
+    #[test]
+    fn a_transcript_that_anothers_was_written_over_is_not_done() {
+        let scene = scene();
+        let mut journal = scene.journal("s");
+        journal.done(&scene.recording, &scene.files, None).expect("noted");
+        let path = scene.folder.path().join("b.wav");
+        std::fs::write(&path, "sound").expect("file");
+        let other = Recording::file(path);
+        journal.done(&other, &scene.files[1..], None).expect("noted");
+        assert!(!scene.is_done("s"));
+        assert!(scene.journal("s").earlier(&other, &scene.files[1..]).is_some());
+        journal.done(&scene.recording, &scene.files, None).expect("noted");
+        assert!(scene.is_done("s"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_are_noted() {
+        use std::os::unix::ffi::OsStrExt;
+        let scene = scene();
+        let file = scene.out().join(std::ffi::OsStr::from_bytes(b"\xff.txt"));
+        std::fs::write(&file, "a").expect("file");
+        scene.journal("s").done(&scene.recording, std::slice::from_ref(&file), None).expect("noted");
+        assert!(scene.journal("s").earlier(&scene.recording, &[file]).is_some());
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod live;
 mod parts;
 mod stacked;
 
-pub use batch::{BatchControl, BatchOptions, BatchSummary, FileTranscript, suitable_streams, transcribe_recordings};
+pub use batch::{
+    BatchControl, BatchOptions, BatchSummary, FileTranscript, busy_streams, suitable_streams, transcribe_recordings,
+};
 pub use journal::{Earlier, Journal};
 pub use latency::LatencyReport;
 pub use live::{

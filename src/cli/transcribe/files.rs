@@ -37,7 +37,13 @@ pub(super) fn run(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Rec
         if args.files_out.resume {
             remove_unfinished(&work);
         }
-        transcribe(args, work, journal.as_mut(), &mut tally)?;
+        if let Err(error) = transcribe(args, work, journal.as_mut(), &mut tally) {
+            if tally.whole + tally.truncated == 0 {
+                return Err(error);
+            }
+            // Some are done: what is left is for another run.
+            eprintln!("eddy: {error:#}");
+        }
     }
     eprintln!("eddy: {}", summary(&tally));
     Ok(tally.exit_code())
@@ -96,8 +102,12 @@ fn transcribe(
     let control = BatchControl::default();
     stop_on_ctrl_c(&control)?;
     let progress = Progress::start(&recordings, &control);
-    let run =
-        transcribe_recordings(&recognizer, &recordings, &args.batch_options(&recognizer), &control, |index, result| {
+    let run = transcribe_recordings(
+        &recognizer,
+        &recordings,
+        &args.batch_options(&recognizer, &recordings),
+        &control,
+        |index, result| {
             let (recording, targets) = (&recordings[index], &targets[index]);
             let outcome = Outcome::of(recording, targets, result, options)?;
             progress.suspend(|| outcome.tell(recording));
@@ -108,7 +118,8 @@ fn transcribe(
             outcome.count(tally);
             let fatal = args.batch.fail_fast && !matches!(outcome, Outcome::Written(_));
             if fatal { Err(Error::Interrupted) } else { Ok(()) }
-        });
+        },
+    );
     progress.finish();
     match run {
         Ok(_) | Err(Error::Interrupted) => Ok(()),

@@ -8,7 +8,7 @@ mod stdout;
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::audio::{RawFormat, Recording, shard};
 use crate::output::Format;
-use crate::pipeline::{BatchControl, BatchOptions, FileTranscript, suitable_streams};
+use crate::pipeline::{BatchControl, BatchOptions, FileTranscript, busy_streams, suitable_streams};
 use crate::{Error, Recognizer};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub(super) struct TranscribeArgs {
 #[command(next_help_heading = "Many recordings")]
 struct BatchArgs {
     /// Recordings that share each step of the network; 1 takes one after another [default: 16, fewer at latencies of
-    /// more than 6 s]
+    /// more than 6 s and where one recording is much longer than the others]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_streams: Option<u16>,
     /// Recordings in work at the same time, at least --batch-streams [default: twice --batch-streams]
@@ -140,11 +140,17 @@ impl BatchArgs {
 }
 
 impl TranscribeArgs {
-    fn batch_options(&self, recognizer: &Recognizer) -> BatchOptions {
+    fn batch_options(&self, recognizer: &Recognizer, recordings: &[Recording]) -> BatchOptions {
+        let networks = self.device.networks();
+        let suitable = || match suitable_streams(recognizer) {
+            // The parts of long recordings are many and alike.
+            most if self.batch.split_long => most,
+            most => busy_streams(recordings, networks, most),
+        };
         BatchOptions {
-            streams: self.batch.batch_streams.map_or_else(|| suitable_streams(recognizer), usize::from),
+            streams: self.batch.batch_streams.map_or_else(suitable, usize::from),
             jobs: self.batch.jobs.map(usize::from),
-            networks: self.device.networks(),
+            networks,
             chunk_ms: self.chunk_ms,
             split_long: self.batch.split_long,
         }

@@ -23,8 +23,12 @@ pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u
     let mut tally = Tally { all: recordings.len(), ..Default::default() };
     let mut waiting: BTreeMap<usize, Result<FileTranscript, Error>> = BTreeMap::new();
     let mut next = 0;
-    let run =
-        transcribe_recordings(&recognizer, &recordings, &args.batch_options(&recognizer), &control, |index, result| {
+    let run = transcribe_recordings(
+        &recognizer,
+        &recordings,
+        &args.batch_options(&recognizer, &recordings),
+        &control,
+        |index, result| {
             let fatal = result.is_err() && args.batch.fail_fast;
             waiting.insert(index, result);
             // Lines come in the order of the recordings.
@@ -45,7 +49,8 @@ pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u
                 return Err(Error::Interrupted.into());
             }
             Ok(())
-        });
+        },
+    );
     progress.finish();
     let reader_left = |error: &anyhow::Error| {
         error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
