@@ -425,6 +425,38 @@ fn standard_input_patterns_and_manifests_are_recordings_too() {
 }
 
 #[test]
+fn hypotheses_are_told_where_they_are_asked_for() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("m.jsonl"), "{\"audio\": \"good.wav\", \"text\": \"GO\"}\n").expect("manifest");
+    let flags = ["--model", "model", "--decoder", "beam", "--nbest", "3"];
+    let output = bench.eddy(&[&["evaluate", "m.jsonl", "--details", "d.jsonl"][..], &flags].concat());
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let details: Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.path("d.jsonl")).expect("details")).expect("JSON");
+    let segments = details["nbest"].as_array().expect("segments");
+    let first: Vec<&str> = segments.iter().map(|segment| segment[0]["text"].as_str().expect("a text")).collect();
+    assert_eq!(first.join(" "), details["hypothesis"]);
+    assert!(segments.iter().all(|segment| (1..=3).contains(&segment.as_array().expect("hypotheses").len())));
+    let output = bench.eddy(&[&["listen", "--from", "good.wav", "--json"][..], &flags].concat());
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let events: Vec<Value> = out(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut finals = events.iter().filter(|event| event["event"] == "final");
+    let told = finals.next().expect("a final");
+    assert_eq!(told["nbest"][0]["text"], told["text"]);
+    assert_refused(&bench.eddy(&[&["evaluate", "m.jsonl"][..], &flags].concat()), &["--nbest needs --details"]);
+    assert_refused(&bench.eddy(&[&["listen", "--from", "good.wav"][..], &flags].concat()), &["--nbest needs --json"]);
+}
+
+#[test]
+fn an_adapted_model_is_not_written_over_its_own_beginning() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("m.jsonl"), "{\"audio\": \"good.wav\", \"text\": \"GO\"}\n").expect("manifest");
+    let adapt = |output: &str| bench.eddy(&["adapt", "--model", "model", "m.jsonl", "-o", output]);
+    assert_refused(&adapt("model"), &["model", "is the model to start from"]);
+    assert_refused(&adapt("m.jsonl"), &["m.jsonl"]);
+}
+
+#[test]
 fn a_run_may_end_at_the_first_failure() {
     let bench = Bench::new();
     let arguments = ["good.wav", "missing.wav", "other.wav", "--batch-streams", "1", "--fail-fast"];

@@ -3,10 +3,11 @@
 use super::args::{DeviceArgs, ModelArgs};
 use super::train::stop_flag;
 use crate::corpus::all_cores;
+use crate::error::write_atomically;
 use crate::train::{Adaptation, Choice, Start, Trainer, export};
 use crate::{Error, ModelDir};
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `eddy adapt`.
 #[derive(Debug, clap::Args)]
@@ -47,9 +48,34 @@ pub(super) struct AdaptArgs {
     device: DeviceArgs,
 }
 
+/// Of a model directory.
+const CARD: &str = "MODEL.md";
+
+/// Before the training, not after it: whether the model can be written, and not over the one it starts from.
+fn check_output(output: &Path, model: &ModelDir) -> Result<()> {
+    std::fs::create_dir_all(output).with_context(|| output.display().to_string())?;
+    tempfile::tempfile_in(output).with_context(|| format!("{}: nothing can be written there", output.display()))?;
+    if output.canonicalize().ok() == model.path.canonicalize().ok() {
+        anyhow::bail!("{}: is the model to start from: name another folder with -o", output.display());
+    }
+    Ok(())
+}
+
+/// The card of the model it came from, with its data and licences, after its own.
+fn add_card(base: &ModelDir, output: &Path) -> crate::Result<()> {
+    let Ok(theirs) = std::fs::read_to_string(base.path.join(CARD)) else {
+        return Ok(());
+    };
+    let path = output.join(CARD);
+    let own = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+    let whole = format!("{own}\nAdapted from `{}`, whose card follows.\n\n{theirs}", base.config.name);
+    write_atomically(&path, whole.as_bytes())
+}
+
 /// Runs it.
 pub(super) fn run(args: AdaptArgs) -> Result<u8> {
     let model = ModelDir::open(&args.model.resolve()?)?;
+    check_output(&args.output, &model)?;
     let adaptation = Adaptation {
         train: args.manifests,
         dev: args.dev,
@@ -79,7 +105,11 @@ pub(super) fn run(args: AdaptArgs) -> Result<u8> {
             }
         }
         let choice = if adaptation.dev.is_empty() { Choice::Last } else { Choice::Best };
+        let has_card = args.output.join(CARD).exists();
         export(&run, choice, tch::Kind::Half, &args.output)?;
+        if !has_card {
+            add_card(&base, &args.output)?;
+        }
         // Words are words whatever the network's tokens are.
         base.copy_language(&args.output)?;
         Ok(true)
@@ -90,6 +120,8 @@ pub(super) fn run(args: AdaptArgs) -> Result<u8> {
     }
     match outcome {
         Ok(false) => {
+            // It was made for the check above; one with anything in it stays.
+            let _ = std::fs::remove_dir(&args.output);
             eprintln!("the model as it is does no worse: nothing was written");
             Ok(1)
         }

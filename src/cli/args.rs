@@ -222,8 +222,9 @@ impl RecognizeArgs {
         model: &ModelArgs,
         device: tch::Device,
         endpoint: crate::recognizer::EndpointConfig,
+        nbest: usize,
     ) -> Result<crate::Recognizer> {
-        self.load_with(model, device, crate::RecognizerConfig { endpoint, live: true, ..Default::default() })
+        self.load_with(model, device, crate::RecognizerConfig { endpoint, nbest, live: true, ..Default::default() })
     }
 
     fn load_with(

@@ -4,6 +4,7 @@ use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::cli::show::show;
 use crate::metrics::{Confusion, ErrorCounts};
 use crate::train::{Evaluation, Manifest, Scored, Utterance, evaluate};
+use crate::transcript::Alternative;
 use crate::{Head, Recognizer};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -33,6 +34,9 @@ pub(super) struct EvaluateArgs {
     /// Write reference, hypothesis and alignment of each utterance to this file (JSON lines)
     #[arg(long, value_name = "OUT.jsonl")]
     details: Option<PathBuf>,
+    /// So many hypotheses a segment, in `nbest` of the details
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    nbest: Option<u16>,
     /// One JSON object a manifest
     #[arg(long)]
     json: bool,
@@ -42,12 +46,16 @@ pub(super) struct EvaluateArgs {
 
 /// Runs it.
 pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
+    if args.nbest.is_some() && args.details.is_none() {
+        anyhow::bail!("--nbest needs --details: that is where the hypotheses go");
+    }
+    let nbest = args.nbest.map_or(0, usize::from);
     let device = args.device.apply(1)?;
     let manifests: Vec<Manifest> =
         args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
     let recognizer = match args.live {
-        true => args.recognize.load_live(&args.model, device, Default::default())?,
-        false => args.recognize.load(&args.model, device, 0)?,
+        true => args.recognize.load_live(&args.model, device, Default::default(), nbest)?,
+        false => args.recognize.load(&args.model, device, nbest)?,
     };
     let mut details = args.details.as_deref().map(Details::create).transpose()?;
     let mut failed = false;
@@ -162,7 +170,8 @@ impl Details {
     fn write(&mut self, manifest: &Path, scored: &Scored) -> Result<()> {
         let text = scored.hypothesis.as_ref().map_or("", |text| *text);
         let (_, alignment) = ErrorCounts::words(scored.reference, text);
-        let line = json!({
+        let hypothesis = |other: &Alternative| json!({ "text": other.text, "log_prob": other.log_prob });
+        let mut line = json!({
             "manifest": manifest.display().to_string(),
             "audio": scored.utterance.audio.display().to_string(),
             "speaker": scored.utterance.speaker,
@@ -174,6 +183,12 @@ impl Details {
             "insertions": scored.words.insertions,
             "alignment": alignment,
         });
+        let segments = scored.transcript.iter().flat_map(|transcript| &transcript.segments);
+        let nbest: Vec<Vec<Value>> =
+            segments.map(|segment| segment.alternatives.iter().map(hypothesis).collect()).collect();
+        if nbest.iter().any(|segment| !segment.is_empty()) {
+            line["nbest"] = json!(nbest);
+        }
         writeln!(self.file, "{line}").with_context(|| self.path.display().to_string())
     }
 

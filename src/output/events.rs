@@ -2,14 +2,15 @@
 //!
 //! - `{"event":"partial","at","committed":[WORD],"tentative":[WORD]}`: the current segment; committed words never change
 //!   again, tentative ones may.
-//! - `{"event":"final","at","start","end","text","words":[WORD]}`: a segment is over.
+//! - `{"event":"final","at","start","end","text","words":[WORD]}`: a segment is over; with `"nbest":[{"text","log_prob"}]`
+//!   where hypotheses were asked for.
 //! - `{"event":"gap","at","lost"}`: audio was lost.
 //! - `{"event":"end","at"}`: the session is over; `at` is its length.
 //!
 //! `WORD` is `{"word","start","end","confidence"}`. `at` is how much audio had been heard. No line depends on the clock or
 //! the machine: the same audio gives the same bytes. Fields may be added, never renamed.
 
-use super::json::{WordObject, seconds, word_object};
+use super::json::{AlternativeObject, WordObject, alternative_objects, seconds, word_object};
 use crate::transcript::{Event, Word};
 use serde::Serialize;
 use std::time::Duration;
@@ -17,10 +18,27 @@ use std::time::Duration;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum EventObject<'a> {
-    Partial { at: f64, committed: Vec<WordObject>, tentative: Vec<WordObject> },
-    Final { at: f64, start: f64, end: f64, text: &'a str, words: Vec<WordObject> },
-    Gap { at: f64, lost: f64 },
-    End { at: f64 },
+    Partial {
+        at: f64,
+        committed: Vec<WordObject>,
+        tentative: Vec<WordObject>,
+    },
+    Final {
+        at: f64,
+        start: f64,
+        end: f64,
+        text: &'a str,
+        words: Vec<WordObject>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        nbest: Vec<AlternativeObject>,
+    },
+    Gap {
+        at: f64,
+        lost: f64,
+    },
+    End {
+        at: f64,
+    },
 }
 
 fn words(words: &[Word]) -> Vec<WordObject> {
@@ -44,6 +62,7 @@ pub fn event_line(at: Duration, event: &Event) -> String {
             end: seconds(segment.end),
             text: &segment.text,
             words: words(&segment.words),
+            nbest: alternative_objects(&segment.alternatives),
         },
         Event::Gap { lost } => EventObject::Gap { at, lost: seconds(*lost) },
     })
@@ -57,7 +76,7 @@ pub fn end_line(at: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::Segment;
+    use crate::transcript::{Alternative, Segment};
 
     #[test]
     fn the_lines_are_as_documented() {
@@ -70,6 +89,10 @@ mod tests {
         let segment =
             Segment { start: ms(120), end: ms(540), text: "go".into(), words: vec![word], alternatives: vec![] };
         let wanted = format!(r#"{{"event":"final","at":2.0,"start":0.12,"end":0.54,"text":"go","words":[{object}]}}"#);
+        assert_eq!(event_line(ms(2000), &Event::Final(segment)), wanted);
+        let other = Alternative { text: "no".into(), log_prob: -2.5 };
+        let segment = Segment { start: ms(0), end: ms(0), text: "go".into(), words: vec![], alternatives: vec![other] };
+        let wanted = r#"{"event":"final","at":2.0,"start":0.0,"end":0.0,"text":"go","words":[],"nbest":[{"text":"no","log_prob":-2.5}]}"#;
         assert_eq!(event_line(ms(2000), &Event::Final(segment)), wanted);
         let gap = Event::Gap { lost: ms(250) };
         assert_eq!(event_line(ms(1500), &gap), r#"{"event":"gap","at":1.5,"lost":0.25}"#);

@@ -28,7 +28,7 @@ struct SegmentObject {
 }
 
 #[derive(Serialize)]
-struct AlternativeObject {
+pub(super) struct AlternativeObject {
     text: String,
     log_prob: f64,
 }
@@ -58,7 +58,7 @@ fn segment_object(segment: &Segment) -> SegmentObject {
         end: seconds(segment.end),
         text: segment.text.clone(),
         words: segment.words.iter().map(word_object).collect(),
-        nbest: segment.alternatives.iter().map(alternative_object).collect(),
+        nbest: alternative_objects(&segment.alternatives),
     }
 }
 
@@ -71,8 +71,10 @@ pub(super) fn word_object(word: &Word) -> WordObject {
     }
 }
 
-fn alternative_object(alternative: &Alternative) -> AlternativeObject {
-    AlternativeObject { text: alternative.text.clone(), log_prob: thousandths(alternative.log_prob) }
+pub(super) fn alternative_objects(alternatives: &[Alternative]) -> Vec<AlternativeObject> {
+    let object =
+        |other: &Alternative| AlternativeObject { text: other.text.clone(), log_prob: thousandths(other.log_prob) };
+    alternatives.iter().map(object).collect()
 }
 
 pub(super) fn seconds(time: Duration) -> f64 {

@@ -223,3 +223,30 @@ fn transcribe_alone(
     let transcript = recognizer.transcribe(source.as_mut(), chunk_ms)?;
     Ok(FileTranscript { transcript, truncation: source.truncation().map(str::to_string) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_as_many_as_the_recordings_keep_busy() {
+        let folder = tempfile::tempdir().expect("folder");
+        let recordings = |sizes: &[usize]| {
+            let file = |(index, size): (usize, &usize)| {
+                let path = folder.path().join(format!("{index}.wav"));
+                std::fs::write(&path, vec![0; *size]).expect("file");
+                Recording::file(path)
+            };
+            sizes.iter().enumerate().map(file).collect::<Vec<_>>()
+        };
+        let short = [10; 40];
+        assert_eq!(busy_streams(&recordings(&short), 1, 16), 16);
+        assert_eq!(busy_streams(&recordings(&short[..12]), 1, 16), 12);
+        assert_eq!(busy_streams(&recordings(&short[..12]), 2, 16), 6);
+        let one_long: Vec<usize> = [&[600][..], &short].concat();
+        assert_eq!(busy_streams(&recordings(&one_long), 1, 16), 2);
+        assert_eq!(busy_streams(&recordings(&[600, 600, 600, 10, 10, 10]), 1, 16), 4);
+        assert_eq!(busy_streams(&recordings(&[10]), 2, 1), 1);
+        assert_eq!(busy_streams(&[], 2, 16), 2);
+    }
+}

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::metrics::{AlignedPair, ErrorCounts, Reliability};
 use crate::recognizer::Recognizer;
 use crate::text::normalize;
+use crate::transcript::Transcript;
 use std::time::Instant;
 
 /// Errors over many utterances.
@@ -56,6 +57,8 @@ pub struct Scored<'a> {
     pub reference: &'a str,
     /// Normalized text that was recognised, or why the recording could not be read.
     pub hypothesis: Result<&'a str, String>,
+    /// What was recognised, with segments and times.
+    pub transcript: Option<&'a Transcript>,
     /// Word errors of this utterance.
     pub words: ErrorCounts,
 }
@@ -95,7 +98,7 @@ pub fn evaluate<'a>(
                 Err(error.to_string())
             }
         };
-        each(&Scored { utterance, reference, hypothesis, words });
+        each(&Scored { utterance, reference, hypothesis, transcript: transcript.as_ref().ok(), words });
     }
     total
 }

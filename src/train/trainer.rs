@@ -81,6 +81,10 @@ impl Trainer {
             Start::Init(model) => Some(ModelDir::clone(model)),
             Start::Resume => Some(run.model()?),
         };
+        if matches!(start, Start::Fresh) && config.train.freeze_layers + config.train.drop_layers > 0 {
+            let reason = "train.freeze_layers and train.drop_layers are about a model to start from: add --init MODEL";
+            return Err(Error::training(run.path(), reason));
+        }
         let own_tokens = matches!(start, Start::Init(_)) && config.train.drop_layers > 0;
         let tokens = given.as_ref().filter(|_| !own_tokens).map(|model| model.tokens.clone());
         let dataset = Dataset::load(&config, tokens)?;

@@ -88,7 +88,9 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         let count = |_, result: crate::Result<crate::pipeline::FileTranscript>| {
             match result {
                 Ok(file) => audio += file.transcript.duration,
-                Err(error) => tracing::error!("{error}"),
+                // Once is enough.
+                Err(error) if !failed => tracing::error!("{error}"),
+                Err(_) => {}
             }
             Ok::<(), Error>(())
         };
@@ -102,6 +104,9 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         let summary = transcribe_recordings(&recognizer, &recordings, &options, &BatchControl::default(), count);
         let summary = summary.context("transcription")?;
         let cpu = cpu_time().zip(cpu).map(|(after, before)| after.saturating_sub(before));
+        if summary.failed == recordings.len() {
+            anyhow::bail!("no recording can be read: nothing was measured");
+        }
         failed |= summary.failed > 0;
         let measured = Measured { streams, audio, wall: start.elapsed(), cpu, peak_mb: peak_mb(), summary };
         if args.json { show!("{}", as_json(&measured)) } else { show!("{}", as_row(&measured)) }?;

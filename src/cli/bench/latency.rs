@@ -58,7 +58,7 @@ pub(super) fn run(args: LatencyArgs) -> Result<u8> {
         for index in 0..count {
             let utterance = &all[index * all.len() / count];
             let Some(text) = &utterance.text else { continue };
-            let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config())?;
+            let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config(), 0)?;
             algorithmic = recognizer.model().latency_ms(recognizer.direction());
             let config = LiveConfig { partial_every: Duration::from_millis(args.partial_ms), ..Default::default() };
             if let Err(error) = utterance.open().and_then(|source| report.play(recognizer, source, text, config)) {

@@ -44,6 +44,9 @@ pub(super) struct ListenArgs {
     /// Events as JSON, one a line
     #[arg(long, conflicts_with = "plain")]
     json: bool,
+    /// So many hypotheses a segment, in `nbest` of the final events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    nbest: Option<u16>,
     /// One line a segment, no view [default when standard output is no terminal]
     #[arg(long)]
     plain: bool,
@@ -80,8 +83,13 @@ enum BehindChoice {
 
 /// Runs it.
 pub(super) fn run(args: ListenArgs) -> Result<u8> {
+    let grows = args.out.as_ref().is_some_and(|out| out.extension().is_some_and(|ending| ending == "jsonl"));
+    if args.nbest.is_some() && !args.json && !grows {
+        anyhow::bail!("--nbest needs --json or --out OUT.jsonl");
+    }
+    let nbest = args.nbest.map_or(0, usize::from);
     let device = args.device.apply(1)?;
-    let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config())?;
+    let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config(), nbest)?;
     let latency_ms = recognizer.model().latency_ms(recognizer.direction());
     let config = live_config(&args)?;
     let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;

@@ -9,7 +9,7 @@ use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
 use crate::audio::{RawFormat, Recording, shard};
 use crate::output::Format;
 use crate::pipeline::{BatchControl, BatchOptions, FileTranscript, busy_streams, suitable_streams};
-use crate::{Error, Recognizer};
+use crate::{Error, Head, Recognizer};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -158,7 +158,11 @@ impl TranscribeArgs {
 
     fn load(&self) -> anyhow::Result<Recognizer> {
         let device = self.device.apply(1)?;
-        self.recognize.load(&self.model, device, self.nbest.map_or(0, usize::from))
+        let recognizer = self.recognize.load(&self.model, device, self.nbest.map_or(0, usize::from))?;
+        if recognizer.model().encoder.head == Head::Classify {
+            anyhow::bail!("this model tells classes apart and writes no text: eddy classify uses it");
+        }
+        Ok(recognizer)
     }
 }
 

@@ -118,8 +118,9 @@ impl Recognizing {
                     self.committed.clear();
                     self.told = (0, Vec::new());
                     self.likeliest.clear();
-                    if let Some(segment) = Segment::new(self.placed(segment.words)) {
-                        self.tell(at, Event::Final(segment));
+                    if let Some(placed) = Segment::new(self.placed(segment.words)) {
+                        let alternatives = segment.alternatives;
+                        self.tell(at, Event::Final(Segment { alternatives, ..placed }));
                     }
                 }
                 Event::Gap { lost } => self.tell(at, Event::Gap { lost }),
