@@ -332,6 +332,23 @@ fn the_state_stays_small_with_and_without_segment_ends() {
     assert!(largest < 2_000, "{largest} entries");
 }
 
+/// The best alignment's probability falls faster than the sum over all, which alone decides what is likely.
+#[test]
+fn tokens_keep_their_places_however_long_the_segment() {
+    let table = letters();
+    let mut decoder = decoder(&table, None, BeamConfig::default(), &[]);
+    let frames = noise(1000, table.len(), 5.0, 3);
+    for _ in 0..30 {
+        decoder.push(&frames).expect("push");
+    }
+    let emissions = decoder.current().emissions;
+    // Of tokens agreed on at different times the alignments may differ a little.
+    assert!(emissions.windows(2).all(|pair| pair[0].first_frame < pair[1].first_frame + 50), "out of order");
+    let last = emissions.last().expect("tokens").last_frame;
+    assert!(last + 50 > decoder.frames(), "the last token is at {last} of {}", decoder.frames());
+    assert!(decoder.trailing_blanks() < 50);
+}
+
 #[test]
 fn a_run_that_crosses_a_segment_end_is_not_said_twice() {
     let table = letters();

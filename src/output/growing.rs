@@ -27,6 +27,7 @@ pub struct GrowingTranscript {
     file: File,
     format: Format,
     cues: usize,
+    broken: bool,
 }
 
 impl GrowingTranscript {
@@ -50,7 +51,7 @@ impl GrowingTranscript {
         if format == Format::Vtt {
             file.write_all(VTT_HEAD.as_bytes()).map_err(|error| Error::io(path, error))?;
         }
-        Ok(GrowingTranscript { path: path.to_path_buf(), file, format, cues: 0 })
+        Ok(GrowingTranscript { path: path.to_path_buf(), file, format, cues: 0, broken: false })
     }
 
     /// Appends a segment that became final when `at` of the audio had been heard.
@@ -64,7 +65,14 @@ impl GrowingTranscript {
             Format::Vtt => segment_cues(segment).iter().map(|cue| vtt_cue(cue, false)).collect(),
             Format::JsonLines => format!("{}\n", event_line(at, &Event::Final(segment.clone()))),
         };
-        self.file.write_all(text.as_bytes()).map_err(|error| Error::io(&self.path, error))
+        let written = self.file.write_all(text.as_bytes());
+        self.broken |= written.is_err();
+        written.map_err(|error| Error::io(&self.path, error))
+    }
+
+    /// Whether a segment is missing because it could not be written.
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// The segment's SubRip cues, numbered on.

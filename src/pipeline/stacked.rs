@@ -89,7 +89,9 @@ pub(super) fn transcribe_stacked<E: From<Error>>(
                 }
                 while let Ok(first) = requests.recv() {
                     if given_up.load(Ordering::Relaxed) {
-                        return;
+                        // Every stream that waits is told, or it would wait for ever; then they all end.
+                        let _ = answers[first.stream].send(Err(Error::Interrupted));
+                        continue;
                     }
                     step(&network, gather(first, &requests, rows), &answers);
                 }

@@ -9,7 +9,7 @@ use crate::output::GrowingTranscript;
 use crate::pipeline::{Ending, LiveConfig, Pipeline, WhenBehind, marks_path, read_marks};
 use anyhow::{Context, Result};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -92,8 +92,9 @@ pub(super) fn run(args: ListenArgs) -> Result<u8> {
     let recognizer = args.recognize.load_live(&args.model, device, args.endpoint.config(), nbest)?;
     let latency_ms = recognizer.model().latency_ms(recognizer.direction());
     let config = live_config(&args)?;
-    let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;
+    check_out(&args)?;
     let (source, label) = open_source(&args)?;
+    let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;
     let pipeline = Pipeline::start(recognizer, source, config)?;
     stop_on_ctrl_c(&pipeline)?;
     let style = if args.json { lines::Style::Json } else { lines::Style::Plain };
@@ -102,7 +103,23 @@ pub(super) fn run(args: ListenArgs) -> Result<u8> {
     } else {
         view::run(pipeline, &label, latency_ms, transcript.as_mut())?
     };
-    Ok(report(&ending))
+    let unwritten = transcript.is_some_and(|transcript| transcript.is_broken());
+    Ok(report(&ending).max(u8::from(unwritten)))
+}
+
+/// The transcript must not be written over what is read or recorded.
+fn check_out(args: &ListenArgs) -> Result<()> {
+    let Some(out) = &args.out else {
+        return Ok(());
+    };
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    for (flag, path) in [("--from", &args.from), ("--record", &args.record)] {
+        let Some(path) = path else { continue };
+        if [path.clone(), marks_path(path)].iter().any(|taken| place(taken) == place(out)) {
+            anyhow::bail!("--out {}: {flag} {} needs that file: name another", out.display(), path.display());
+        }
+    }
+    Ok(())
 }
 
 fn live_config(args: &ListenArgs) -> Result<LiveConfig> {

@@ -93,12 +93,17 @@ impl Prefix {
         if label { &self.label_path } else { &self.blank_path }
     }
 
-    /// Multiplies every probability by `e^-log`.
+    /// Multiplies the sums over alignments by `e^-log`.
     pub fn scale_down(&mut self, log: f64) {
         let factor = (-log).exp();
         self.log_total -= log as f32;
-        for value in [&mut self.blank, &mut self.label, &mut self.blank_path.prob, &mut self.label_path.prob] {
-            *value *= factor;
-        }
+        self.blank *= factor;
+        self.label *= factor;
+    }
+
+    /// Multiplies the single alignments' probabilities.
+    pub fn scale_paths(&mut self, factor: f64) {
+        self.blank_path.prob *= factor;
+        self.label_path.prob *= factor;
     }
 }

@@ -201,9 +201,10 @@ impl BeamState {
 
     /// Finds the leader and keeps the numbers in range.
     fn lead(&mut self) {
-        let (mut leader, mut most) = (0, 0.0f64);
+        let (mut leader, mut most, mut most_path) = (0, 0.0f64, 0.0f64);
         for (slot, prefix) in self.prefixes.iter().enumerate() {
             most = most.max(prefix.total());
+            most_path = most_path.max(prefix.path().prob);
             if prefix.score > self.prefixes[leader].score {
                 leader = slot;
             }
@@ -212,6 +213,10 @@ impl BeamState {
         if most < SMALLEST_BEST && most > 0.0 {
             self.offset += most.ln();
             self.prefixes.iter_mut().for_each(|prefix| prefix.scale_down(most.ln()));
+        }
+        // The best single alignment falls faster than the sum over all: in minutes without a pause it would reach 0.
+        if most_path < SMALLEST_BEST && most_path > 0.0 {
+            self.prefixes.iter_mut().for_each(|prefix| prefix.scale_paths(most_path.recip()));
         }
     }
 }
