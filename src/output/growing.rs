@@ -20,6 +20,21 @@ enum Format {
     JsonLines,
 }
 
+impl Format {
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("txt") => Ok(Format::Text),
+            Some("srt") => Ok(Format::Srt),
+            Some("vtt") => Ok(Format::Vtt),
+            Some("jsonl") => Ok(Format::JsonLines),
+            _ => {
+                let allowed = "a name that ends in .txt, .srt, .vtt or .jsonl";
+                Err(Error::invalid("transcript file", path.display(), allowed))
+            }
+        }
+    }
+}
+
 /// A transcript that is written while the session runs.
 #[derive(Debug)]
 pub struct GrowingTranscript {
@@ -37,21 +52,20 @@ impl GrowingTranscript {
     /// # Errors
     /// When the ending is another one or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
-        let format = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("txt") => Format::Text,
-            Some("srt") => Format::Srt,
-            Some("vtt") => Format::Vtt,
-            Some("jsonl") => Format::JsonLines,
-            _ => {
-                let allowed = "a name that ends in .txt, .srt, .vtt or .jsonl";
-                return Err(Error::invalid("transcript file", path.display(), allowed));
-            }
-        };
+        let format = Format::of(path)?;
         let mut file = File::create(path).map_err(|error| Error::io(path, error))?;
         if format == Format::Vtt {
             file.write_all(VTT_HEAD.as_bytes()).map_err(|error| Error::io(path, error))?;
         }
         Ok(GrowingTranscript { path: path.to_path_buf(), file, format, cues: 0, broken: false })
+    }
+
+    /// Whether [`GrowingTranscript::create`] knows the format that the name asks for; nothing is created.
+    ///
+    /// # Errors
+    /// Names the endings that it knows.
+    pub fn check_name(path: &Path) -> Result<()> {
+        Format::of(path).map(drop)
     }
 
     /// Appends a segment that became final when `at` of the audio had been heard.

@@ -112,6 +112,7 @@ fn check_out(args: &ListenArgs) -> Result<()> {
     let Some(out) = &args.out else {
         return Ok(());
     };
+    GrowingTranscript::check_name(out)?;
     let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
     for (flag, path) in [("--from", &args.from), ("--record", &args.record)] {
         let Some(path) = path else { continue };
