@@ -93,15 +93,29 @@ pub(super) struct ModelArgs {
 
 /// Names of the models that are looked for, best first.
 const DEFAULT_MODELS: [&str; 2] = ["en", "an4"];
+/// The same for commands that need a classifier.
+#[cfg(feature = "torch")]
+const DEFAULT_CLASSIFIERS: [&str; 3] = ["digits/gru", "digits/lstm", "digits/rnn"];
 
 impl ModelArgs {
     /// The directory asked for, or the first default model found.
     pub fn resolve(&self) -> Result<PathBuf> {
+        self.resolve_among(&DEFAULT_MODELS)
+    }
+
+    /// As [`ModelArgs::resolve`], for commands that need a classifier.
+    #[cfg(feature = "torch")]
+    pub fn resolve_classifier(&self) -> Result<PathBuf> {
+        self.resolve_among(&DEFAULT_CLASSIFIERS)
+    }
+
+    fn resolve_among(&self, defaults: &[&str]) -> Result<PathBuf> {
         if let Some(path) = &self.model {
             return Ok(path.clone());
         }
         let roots = model_roots();
-        let found = roots.iter().flat_map(|root| DEFAULT_MODELS.map(|name| root.join(name))).find(|path| path.is_dir());
+        let found =
+            roots.iter().flat_map(|root| defaults.iter().map(|name| root.join(name))).find(|path| path.is_dir());
         found.with_context(|| {
             let places: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
             format!("no model found in {}: name one with --model DIR or EDDY_MODEL", places.join(", "))

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  eddy classify --model models/digits/lstm seven.wav     a line a class: probability, class
+  eddy classify seven.wav                                a line a class: probability, class (models/digits/gru)
   eddy classify --model models/digits/gru *.wav          a line a recording: path, class, probability
   eddy classify --model models/digits/rnn --json *.wav   every class of every recording
 
@@ -34,7 +34,7 @@ pub(super) struct ClassifyArgs {
 /// Runs it.
 pub(super) fn run(args: ClassifyArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
-    let model = ModelDir::open(&args.model.resolve()?)?;
+    let model = ModelDir::open(&args.model.resolve_classifier()?)?;
     let config = RecognizerConfig { decoder: DecoderConfig::Greedy, ..Default::default() };
     let recognizer = Recognizer::load(model, device, config)?;
     let recordings = find_recordings(&args.files, false);

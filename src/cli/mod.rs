@@ -81,7 +81,7 @@ enum Command {
     /// The beam search's weights and the confidences' calibration, from dev recordings
     #[cfg(feature = "torch")]
     Tune(tune::TuneArgs),
-    /// Recurrent networks looked at: gradients through time
+    /// Recurrent networks looked at: gradients through time, gates, cells and directions compared
     #[cfg(feature = "torch")]
     Lab(lab::LabArgs),
     /// Curves of a training as a picture
