@@ -51,9 +51,8 @@ impl WavSource {
         let data = data_chunk(&header).ok_or_else(|| Error::audio(path, CUT_HEADER))?;
         let there = length - data.start as u64;
         let mut truncation = None;
-        let align = u32::from(data.block_align.max(1));
         if u64::from(data.declared) > there || (data.declared == 0 && there > 0) {
-            let usable = there - there % u64::from(align);
+            let usable = there - there % u64::from(data.frame_bytes());
             data.declare(&mut header, u32::try_from(usable).unwrap_or(data.most()));
             if data.is_known() {
                 truncation = Some(format!(
@@ -62,9 +61,8 @@ impl WavSource {
                     data.declared
                 ));
             }
-        } else if !data.declared.is_multiple_of(align) {
-            data.declare(&mut header, data.declared - data.declared % align);
-            truncation = Some(PARTIAL_SAMPLE.to_string());
+        } else {
+            truncation = data.leave_out_partial_frame(&mut header);
         }
         header.truncate(data.start);
         file.seek(SeekFrom::Start(data.start as u64)).map_err(io)?;
@@ -89,14 +87,12 @@ impl WavSource {
                 return Err(Error::audio(path, CUT_HEADER));
             }
         };
-        let align = u32::from(data.block_align.max(1));
-        let mut truncation = None;
-        if !data.is_known() {
+        let truncation = if data.is_known() {
+            data.leave_out_partial_frame(&mut header)
+        } else {
             data.declare(&mut header, data.most());
-        } else if !data.declared.is_multiple_of(align) {
-            data.declare(&mut header, data.declared - data.declared % align);
-            truncation = Some(PARTIAL_SAMPLE.to_string());
-        }
+            None
+        };
         let source = WavSource::new(path, Cursor::new(header).chain(stream), data.is_known())?;
         Ok(WavSource { truncation, ..source })
     }
@@ -278,7 +274,20 @@ impl DataChunk {
 
     /// The largest length in whole frames that a header can declare.
     fn most(&self) -> u32 {
-        u32::MAX - u32::MAX % u32::from(self.block_align.max(1))
+        u32::MAX - u32::MAX % self.frame_bytes()
+    }
+
+    fn frame_bytes(&self) -> u32 {
+        u32::from(self.block_align.max(1))
+    }
+
+    /// Makes the header declare whole frames; what is missing where it did not.
+    fn leave_out_partial_frame(&self, header: &mut [u8]) -> Option<String> {
+        let partial = self.declared % self.frame_bytes();
+        (partial > 0).then(|| {
+            self.declare(header, self.declared - partial);
+            PARTIAL_SAMPLE.to_string()
+        })
     }
 
     /// Writes a length into the header.
