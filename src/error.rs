@@ -101,6 +101,15 @@ impl Error {
         Error::Invalid { what: what.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
+    /// The message with the recording's name in front, once.
+    #[cfg(feature = "torch")]
+    pub(crate) fn naming(&self, recording: &Path) -> String {
+        match self {
+            Error::Io { .. } | Error::Audio { .. } => self.to_string(),
+            _ => format!("{}: {self}", recording.display()),
+        }
+    }
+
     /// A model file that cannot be used.
     pub fn model(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
         Error::Model { path: path.as_ref().to_path_buf(), reason: reason.into() }

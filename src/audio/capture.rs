@@ -120,13 +120,17 @@ fn choose(wanted: Option<&str>) -> Result<cpal::Device> {
 fn not_found(wanted: &str) -> Error {
     let names: Vec<String> = inputs().unwrap_or_default().iter().map(name_of).collect();
     let known = if names.is_empty() { "no input device is there".to_string() } else { names.join(", ") };
-    Error::audio(wanted, format!("no such input device; there are: {known} (`eddy devices` tells more)"))
+    Error::audio(
+        wanted,
+        format!("no such input device; there are: {known} (`eddy devices` tells more; --from takes a recording)"),
+    )
 }
 
 fn open_input(wanted: Option<&str>) -> Result<Input> {
     let device = choose(wanted)?;
     let label = name_of(&device);
-    let failed = |error: cpal::Error| Error::audio(&label, format!("cannot be opened: {error}"));
+    let way_out = "`eddy devices` tells what there is, --input chooses, --from takes a recording";
+    let failed = |error: cpal::Error| Error::audio(&label, format!("cannot be opened: {error} ({way_out})"));
     let (config, format) = negotiate(&device).map_err(failed)?;
     let (full_in, full) = bounded(BLOCKS);
     let (empty, empty_out) = bounded(BLOCKS);

@@ -70,6 +70,20 @@ impl Recording {
         Recording { path, below: below.map(Path::to_path_buf), absolute, origin: Origin::File }
     }
 
+    /// What tells it from others: its path; of a part with its times in seconds, as a media fragment has them
+    /// (`talk.wav#t=2.5,3.5`).
+    pub fn label(&self) -> PathBuf {
+        let Origin::Part { offset, duration } = self.origin else {
+            return self.path.clone();
+        };
+        let mut label = self.path.clone().into_os_string();
+        label.push(format!("#t={}", offset.as_secs_f64()));
+        if let Some(duration) = duration {
+            label.push(format!(",{}", (offset + duration).as_secs_f64()));
+        }
+        label.into()
+    }
+
     /// Its audio.
     ///
     /// # Errors
@@ -114,9 +128,13 @@ pub fn find_recordings(inputs: &[PathBuf], recursive: bool) -> Vec<Recording> {
     all
 }
 
+/// Whether a path that names no file is a pattern.
+pub fn is_pattern(path: &Path) -> bool {
+    !path.exists() && path.to_string_lossy().contains(['*', '?', '['])
+}
+
 /// Patterns as what they match, sorted.
 fn matched(inputs: &[PathBuf]) -> Vec<PathBuf> {
-    let is_pattern = |input: &Path| !input.exists() && input.to_string_lossy().contains(['*', '?', '[']);
     let matches = |input: &PathBuf| -> Vec<PathBuf> {
         let paths = is_pattern(input).then(|| glob::glob(&input.to_string_lossy()).ok()).flatten();
         let found: Vec<PathBuf> = paths.into_iter().flatten().filter_map(|path| path.ok()).collect();

@@ -19,7 +19,7 @@ mod wav;
 #[cfg(feature = "mic")]
 pub use capture::{InputDevice, list_devices};
 pub use decode::{FileSource, open, open_stdin};
-pub use folder::{Origin, Recording, find_recordings, shard, without_repeats};
+pub use folder::{Origin, Recording, find_recordings, is_pattern, shard, without_repeats};
 #[cfg(feature = "mic")]
 pub use mic::MicSource;
 pub use paced::PacedSource;

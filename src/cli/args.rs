@@ -5,6 +5,7 @@ use crate::ctc::HotWord;
 #[cfg(feature = "torch")]
 use crate::recognizer::{BeamOptions, DecoderConfig};
 use anyhow::{Context, Result};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -87,8 +88,13 @@ impl Drop for HeldMessages {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ModelArgs {
     /// Model directory [default: $EDDY_MODEL, else models/ here, beside the executable or in its ../share/eddy/]
-    #[arg(long, value_name = "DIR", env = "EDDY_MODEL")]
+    #[arg(long, value_name = "DIR", env = "EDDY_MODEL", value_parser = maybe_path())]
     pub model: Option<PathBuf>,
+}
+
+/// A path from a flag or a variable; empty where the variable is set to nothing, which counts as not set.
+pub(super) fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Names of the models that are looked for, best first.
@@ -110,7 +116,7 @@ impl ModelArgs {
     }
 
     fn resolve_among(&self, defaults: &[&str]) -> Result<PathBuf> {
-        if let Some(path) = &self.model {
+        if let Some(path) = self.model.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             return Ok(path.clone());
         }
         let roots = model_roots();

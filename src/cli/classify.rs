@@ -17,7 +17,7 @@ Examples:
   eddy classify --model models/digits/gru *.wav          a line a recording: path, class, probability
   eddy classify --model models/digits/rnn --json *.wav   every class of every recording
 
-Exit codes: 0 all recordings classified, 1 some failed, 2 nothing could be done.")]
+Exit codes: 0 all recordings classified, 1 some failed or were cut short, 2 nothing could be done.")]
 pub(super) struct ClassifyArgs {
     /// Recordings, or folders of them
     #[arg(required = true, value_name = "FILE")]
@@ -38,21 +38,29 @@ pub(super) fn run(args: ClassifyArgs) -> Result<u8> {
     let config = RecognizerConfig { decoder: DecoderConfig::Greedy, ..Default::default() };
     let recognizer = Recognizer::load(model, device, config)?;
     let recordings = find_recordings(&args.files, false);
-    let (mut done, mut failed) = (0, 0);
+    let (mut done, mut cut_short, mut failed) = (0, 0, 0);
     for recording in &recordings {
-        match recording.open().and_then(|mut source| recognizer.classify(source.as_mut())) {
-            Ok(classification) => {
+        let classified = recording.open().and_then(|mut source| {
+            let classification = recognizer.classify(source.as_mut())?;
+            Ok((classification, source.truncation().map(str::to_string)))
+        });
+        match classified {
+            Ok((classification, truncation)) => {
                 print(&recording.path, &classification, args.json, recordings.len() == 1)?;
                 done += 1;
+                if let Some(missing) = truncation {
+                    super::warn_cut_short(&recording.path, &missing, "the class is of");
+                    cut_short += 1;
+                }
             }
             Err(error @ crate::Error::Model { .. }) => return Err(error.into()),
             Err(error) => {
-                eprintln!("eddy: {}", super::naming(&recording.path, &error));
+                eprintln!("eddy: {}", error.naming(&recording.path));
                 failed += 1;
             }
         }
     }
-    Ok(match (done, failed) {
+    Ok(match (done, failed + cut_short) {
         (_, 0) => 0,
         (0, _) => 2,
         _ => 1,

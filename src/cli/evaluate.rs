@@ -19,7 +19,9 @@ Examples:
   eddy evaluate --model models/an4 test.jsonl
   eddy evaluate --model models/an4 a.jsonl b.jsonl --json --details out.jsonl
 
-A manifest has one object a line: {\"audio\": \"a.wav\", \"text\": \"GO\", \"duration\": 0.7, \"speaker\": \"x\"}.")]
+A manifest has one object a line: {\"audio\": \"a.wav\", \"text\": \"GO\", \"duration\": 0.7, \"speaker\": \"x\"}.
+
+Exit codes: 0 all scored, 1 some could not be read or were cut short (each is named), 2 nothing could be done.")]
 pub(super) struct EvaluateArgs {
     /// Manifests (JSON lines)
     #[arg(required = true, value_name = "MANIFEST")]
@@ -50,6 +52,9 @@ pub(super) fn run(args: EvaluateArgs) -> Result<u8> {
         anyhow::bail!("--nbest needs --details: that is where the hypotheses go");
     }
     let nbest = args.nbest.map_or(0, usize::from);
+    if let Some(details) = &args.details {
+        super::not_over("--details", details, &args.manifests.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    }
     let device = args.device.apply(1)?;
     let manifests: Vec<Manifest> =
         args.manifests.iter().map(|path| Manifest::read(path)).collect::<crate::Result<_>>()?;
@@ -114,6 +119,9 @@ fn one(
         if let Err(reason) = &scored.hypothesis {
             tracing::error!("{reason} (counted as all deleted)");
         }
+        if let Some(missing) = scored.truncation {
+            super::warn_cut_short(&scored.utterance.audio, missing, "the score is of");
+        }
         if let Some(confusion) = confusion.as_deref_mut() {
             confusion.add(scored.reference, scored.hypothesis.as_deref().unwrap_or_default());
         }
@@ -122,7 +130,7 @@ fn one(
         }
     });
     written?;
-    Ok((evaluation, evaluation.unreadable > 0 || !manifest.rejected.is_empty()))
+    Ok((evaluation, evaluation.unreadable + evaluation.cut_short > 0 || !manifest.rejected.is_empty()))
 }
 
 fn as_json(path: &Path, evaluation: &Evaluation) -> Value {

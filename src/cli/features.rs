@@ -37,12 +37,13 @@ pub(super) struct FeaturesArgs {
 
 /// Runs it.
 pub(super) fn run(args: FeaturesArgs) -> Result<u8> {
+    super::not_over("--out", &args.out, &[&args.input])?;
     let (config, stats) = front_end(&args)?;
     let mut source = audio::open(&args.input)?;
     let frames = extract(source.as_mut(), &config, stats.as_ref())?;
     write_npy(&args.out, &frames)?;
     if let Some(missing) = source.truncation() {
-        tracing::warn!("{}: cut short ({missing}); features of what is there were written", args.input.display());
+        super::warn_cut_short(&args.input, missing, "the features cover");
         return Ok(1);
     }
     Ok(0)

@@ -5,22 +5,38 @@ use crate::corpus::manifest_recordings;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// The recordings that `inputs` name, in order.
-pub(in crate::cli) fn find(inputs: &[PathBuf], recursive: bool, raw: Option<RawFormat>) -> Result<Vec<Recording>> {
+/// What inputs name.
+pub(in crate::cli) struct Found {
+    /// In order.
+    pub recordings: Vec<Recording>,
+    /// Lines of manifests that name none; each has been told on stderr.
+    pub bad_lines: usize,
+}
+
+/// The recordings that `inputs` name.
+pub(in crate::cli) fn find(inputs: &[PathBuf], recursive: bool, raw: Option<RawFormat>) -> Result<Found> {
     if raw.is_some() && !inputs.iter().any(|input| is_stdin(input)) {
         anyhow::bail!("--raw is for standard input: name it with -");
     }
-    let mut recordings = Vec::new();
+    let (mut recordings, mut bad_lines) = (Vec::new(), 0);
     for input in inputs {
         if is_stdin(input) {
             recordings.push(Recording::stdin(raw));
         } else if input.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-            recordings.extend(manifest_recordings(input)?);
+            for recording in manifest_recordings(input)? {
+                match recording {
+                    Ok(recording) => recordings.push(recording),
+                    Err(error) => {
+                        eprintln!("eddy: {error}");
+                        bad_lines += 1;
+                    }
+                }
+            }
         } else {
             recordings.extend(find_recordings(std::slice::from_ref(input), recursive));
         }
     }
-    Ok(recordings)
+    Ok(Found { recordings, bad_lines })
 }
 
 fn is_stdin(input: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! `eddy inspect`: what a model is.
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, maybe_path};
 use super::show::show;
 use crate::text::TokenTable;
 use crate::{Direction, ModelConfig, ModelDir};
@@ -20,7 +20,7 @@ Examples:
   eddy inspect models/an4 --json")]
 pub(super) struct InspectArgs {
     /// Model directory [default: as for `eddy transcribe --model`]
-    #[arg(value_name = "MODEL", env = "EDDY_MODEL")]
+    #[arg(value_name = "MODEL", env = "EDDY_MODEL", value_parser = maybe_path())]
     model: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
@@ -37,6 +37,7 @@ struct WeightFacts {
 pub(super) fn run(args: InspectArgs) -> Result<u8> {
     let model = ModelDir::open(&ModelArgs { model: args.model }.resolve()?)?;
     let weights = weight_facts(&model.weights_path())?;
+    check_weights(&model)?;
     let bytes = folder_size(&model.path)?;
     let text = match args.json {
         true => format!("{}\n", as_json(&model, &weights, bytes)),
@@ -44,6 +45,18 @@ pub(super) fn run(args: InspectArgs) -> Result<u8> {
     };
     show!("{}", text.trim_end())?;
     Ok(0)
+}
+
+/// Refuses weights of another network than `model.json` describes.
+#[cfg(feature = "torch")]
+fn check_weights(model: &ModelDir) -> Result<()> {
+    let encoder = crate::nn::Encoder::new(&model.config.encoder, 0, tch::Kind::Float, tch::Device::Cpu)?;
+    Ok(crate::nn::weights::load(&encoder, &model.weights_path())?)
+}
+
+#[cfg(not(feature = "torch"))]
+fn check_weights(_model: &ModelDir) -> Result<()> {
+    Ok(())
 }
 
 fn weight_facts(path: &Path) -> Result<WeightFacts> {

@@ -37,6 +37,7 @@ mod transcribe;
 mod tune;
 
 use clap::{Parser, Subcommand};
+use std::path::Path;
 
 /// A streaming speech recogniser: transcribes files, and trains its own models.
 #[derive(Debug, Parser)]
@@ -134,11 +135,16 @@ pub fn run() -> anyhow::Result<u8> {
     }
 }
 
-/// A recording's error with the file's name in front, once.
-#[cfg(feature = "torch")]
-fn naming(path: &std::path::Path, error: &crate::Error) -> String {
-    match error {
-        crate::Error::Io { .. } | crate::Error::Audio { .. } => error.to_string(),
-        _ => format!("{}: {error}", path.display()),
+/// Says on stderr that a recording ends early; `what` was done with the rest ("the transcript covers").
+fn warn_cut_short(path: &Path, missing: &str, what: &str) {
+    eprintln!("eddy: {}: warning: {missing}; {what} what is there", path.display());
+}
+
+/// Refuses an output that is one of the inputs, whatever it is called here.
+fn not_over(flag: &str, output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    match inputs.iter().find(|input| place(input) == place(output)) {
+        Some(input) => anyhow::bail!("{flag} {}: {} is needed: name another file", output.display(), input.display()),
+        None => Ok(()),
     }
 }

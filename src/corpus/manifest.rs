@@ -133,11 +133,12 @@ impl Manifest {
     }
 }
 
-/// The recordings that a manifest names, whether or not it has texts for them.
+/// The recordings that a manifest names, whether or not it has texts for them; or of a line that names no recording or
+/// no time, what is wrong with it.
 ///
 /// # Errors
-/// When the file cannot be read, or a line names no recording or no time.
-pub fn manifest_recordings(path: &Path) -> Result<Vec<Recording>> {
+/// When the file cannot be read.
+pub fn manifest_recordings(path: &Path) -> Result<Vec<Result<Recording>>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let recording = |(number, json): (usize, String)| {
         let bad = |reason: String| Error::Manifest { path: path.to_path_buf(), line: number, reason };
@@ -153,7 +154,7 @@ pub fn manifest_recordings(path: &Path) -> Result<Vec<Recording>> {
         let duration = line.duration.map(|duration| time("duration", duration)).transpose()?;
         Ok(Recording::part(audio, time("offset", offset)?, duration))
     };
-    numbered_lines(path)?.into_iter().map(recording).collect()
+    Ok(numbered_lines(path)?.into_iter().map(recording).collect())
 }
 
 /// Lines that are not blank with their numbers, from 1.
@@ -234,15 +235,18 @@ mod tests {
         let a = folder.path().join("a.wav");
         let part = Recording::part(a.clone(), Duration::from_millis(2500), Some(Duration::from_secs(1)));
         let wanted = [Recording::file(a), Recording::file("/b.wav".into()), part];
-        assert_eq!(manifest_recordings(&path).expect("recordings"), wanted);
+        let found = manifest_recordings(&path).expect("manifest");
+        assert_eq!(found.into_iter().collect::<Result<Vec<_>>>().expect("recordings"), wanted);
         for (line, wanted) in [
             ("nonsense", "m.jsonl:1: not a JSON object"),
             (r#"{"text": "go"}"#, "`audio` is missing"),
             (r#"{"audio": "a.wav", "offset": -1}"#, "`offset` = -1: must be at least 0 s"),
         ] {
-            std::fs::write(&path, line).expect("write");
-            let message = manifest_recordings(&path).expect_err(line).to_string();
+            std::fs::write(&path, format!("{line}\n{{\"audio\": \"a.wav\"}}\n")).expect("write");
+            let found = manifest_recordings(&path).expect("manifest");
+            let message = found[0].as_ref().expect_err(line).to_string();
             assert!(message.contains(wanted), "{message}");
+            assert!(found[1].is_ok(), "one bad line loses no other");
         }
     }
 }

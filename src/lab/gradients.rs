@@ -4,7 +4,7 @@
 //! difficult"; Pascanu, Mikolov & Bengio 2013, arXiv 1211.5063, section 2.
 
 use crate::error::{Error, Result};
-use crate::model_dir::Direction;
+use crate::model_dir::{CellKind, Direction};
 use crate::nn::{CellState, Encoder, Unrolled, spectral_radius};
 use tch::{Kind, Tensor};
 
@@ -71,6 +71,29 @@ fn loss(unrolled: &Unrolled) -> Tensor {
     -unrolled.log_probs.select(0, -1).max()
 }
 
+/// Multiplies the recurrent weights, orthogonal in a new network, by `gain`.
+pub fn scale_recurrence(encoder: &Encoder, gain: f64) {
+    set(encoder, "weight_hh", |mut weight| {
+        let _ = weight.g_mul_scalar_(gain);
+    });
+}
+
+/// Sets the bias of every LSTM's forget gate, 1 in a new network; nothing to other cells.
+pub fn set_forget_bias(encoder: &Encoder, bias: f64) {
+    if encoder.config().cell == CellKind::Lstm {
+        let units = encoder.config().hidden as i64;
+        set(encoder, "bias_ih", |all| {
+            // Gates come in the order input, forget, cell, output.
+            let _ = all.narrow(0, units, units).fill_(bias);
+        });
+    }
+}
+
+fn set(encoder: &Encoder, name: &str, change: impl Fn(Tensor)) {
+    let chosen = encoder.parameters().into_iter().filter(|(parameter, _)| parameter.ends_with(name));
+    tch::no_grad(|| chosen.for_each(|(_, tensor)| change(tensor)));
+}
+
 /// The factor a step by which the norms grow (above 1) or fall, from a straight line through their logarithms; `None`
 /// with less than two norms above 0.
 pub fn fitted_rate(norms: &[f64]) -> Option<f64> {
@@ -86,7 +109,7 @@ pub fn fitted_rate(norms: &[f64]) -> Option<f64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model_dir::{CellKind, DirectionConfig, EncoderConfig, Grid, Head};
+    use crate::model_dir::{DirectionConfig, EncoderConfig, Grid, Head};
     use crate::nn::{Mode, hidden};
     use std::sync::Mutex;
     use tch::Device;
@@ -159,6 +182,35 @@ pub(super) mod tests {
                     assert!((found / wanted - 1.0).abs() < 1e-5, "{cell:?} layer {layer}, {k} back: {found} {wanted}");
                 }
             }
+        }
+    }
+
+    /// Without input an Elman cell rests at 0, where tanh takes nothing away: its gradient falls or grows exponentially, by
+    /// the size of its orthogonal matrix a step. What comes back past an LSTM's matrix falls by its forget gate alone,
+    /// `sigmoid(bias)`; the matrix, through the candidate, adds a quarter of its size at most (input and output gate are half
+    /// open).
+    #[test]
+    fn elman_falls_and_grows_by_its_matrix_and_the_lstm_by_its_forget_gate() {
+        let rate = |cell, gain, bias| {
+            let encoder = encoder(cell, DirectionConfig::Forward);
+            scale_recurrence(&encoder, gain);
+            set_forget_bias(&encoder, bias);
+            let silence = Tensor::zeros([200, 4], (Kind::Double, Device::Cpu));
+            let flow = gradient_flow(&encoder, &silence, Direction::Forward).expect("flow");
+            let top = flow.layers.last().expect("a layer");
+            fitted_rate(if cell == CellKind::Lstm { &top.cell } else { &top.hidden }).expect("a rate")
+        };
+        for gain in [0.5, 0.9, 1.0, 1.1, 2.0] {
+            let found = rate(CellKind::Rnn, gain, 0.0);
+            assert!((found - gain).abs() < 1e-9, "Elman, gain {gain}: {found}");
+        }
+        for bias in [-1.0, 0.0, 1.0, 3.0, 6.0] {
+            let gate = 1.0 / (1.0 + f64::exp(-bias));
+            let found = rate(CellKind::Lstm, 0.0, bias);
+            assert!((found - gate).abs() < 1e-9, "LSTM without a matrix, bias {bias}: {found} for {gate}");
+            let found = rate(CellKind::Lstm, 1.0, bias);
+            assert!((found - gate).abs() < 0.26, "LSTM, bias {bias}: {found} for {gate}");
+            assert!(found > gate, "LSTM, bias {bias}: {found} for {gate}");
         }
     }
 

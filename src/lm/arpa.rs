@@ -12,6 +12,8 @@ use std::path::Path;
 /// The line before the counts, by which an ARPA file is known.
 pub(super) const DATA: &str = "\\data\\";
 const END: &str = "\\end\\";
+/// What gzip, xz, bzip2 and Zstandard files begin with.
+const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd"];
 
 /// Lines with their numbers, for messages.
 struct Lines<'a, R> {
@@ -71,7 +73,15 @@ impl NgramTable {
     /// When it cannot be read; names the line that is not ARPA.
     pub fn load_arpa(path: &Path) -> Result<Self> {
         let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
-        Self::read_arpa(std::io::BufReader::with_capacity(1 << 20, file), path)
+        let mut reader = std::io::BufReader::with_capacity(1 << 20, file);
+        let start = reader.fill_buf().map_err(|error| Error::io(path, error))?;
+        if start.starts_with(super::binary::MAGIC) {
+            return Err(Error::model(path, "is what `eddy lm build` made already: give the ARPA file it was made of"));
+        }
+        if COMPRESSED.iter().any(|magic| start.starts_with(magic)) {
+            return Err(Error::model(path, "is compressed: unpack it first"));
+        }
+        Self::read_arpa(reader, path)
     }
 
     /// Writes ARPA text. Values have as many digits as bring back the same number.

@@ -20,7 +20,7 @@ use crate::error::{Error, Result, write_atomically};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"\x89eddyLM\n";
+pub(super) const MAGIC: &[u8; 8] = b"\x89eddyLM\n";
 const VERSION: u32 = 1;
 /// Magic, version, checksum.
 const PREFIX: usize = 8 + 4 + 32;

@@ -53,7 +53,7 @@ impl ModelDir {
     /// Names the file that is missing, broken or does not fit.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.is_dir() {
-            return Err(Error::model(path, "no such model directory: see --model in `eddy --help`"));
+            return Err(Error::model(path, "no such model directory: a model is a folder that holds model.json"));
         }
         for name in [CONFIG_FILE, TOKENS_FILE, CMVN_FILE, WEIGHTS_FILE] {
             if !path.join(name).is_file() {

@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 /// The files of one recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFiles {
-    /// The recording's name: its files' name without the format's ending.
+    /// The recording's name: its files' name without the format's ending; where recordings of several folders have the
+    /// same, with the folders below the output folder, or as they were given.
     pub name: String,
     /// A file a format.
     pub files: Vec<(Format, PathBuf)>,
@@ -57,8 +58,14 @@ pub fn plan_files(
         name.push(format.ending());
         (format, place.folder.join(name))
     };
+    let mut named: HashMap<&OsStr, usize> = HashMap::new();
+    places.iter().for_each(|place| *named.entry(&place.name).or_default() += 1);
+    let name = |place: &Place| match named.get(place.name.as_os_str()) {
+        Some(2..) => if output_dir.is_some() { &place.key } else { &place.folder }.join(&place.name),
+        _ => PathBuf::from(&place.name),
+    };
     let planned = |place: &Place| PlannedFiles {
-        name: place.name.to_string_lossy().into_owned(),
+        name: name(place).to_string_lossy().into_owned(),
         files: formats.iter().map(|&format| file(place, format)).collect(),
     };
     Ok(places.iter().map(planned).collect())
@@ -213,6 +220,18 @@ mod tests {
         let of = |path: &str, folder: &str| recording(path, Some(folder));
         let discs = [of("disc1/t/a.wav", "disc1"), of("disc2/t/a.wav", "disc2"), of("disc2/b.wav", "disc2")];
         assert_eq!(planned(&discs, Some("o")), ["o/disc1/t/a.txt", "o/disc2/t/a.txt", "o/disc2/b.txt"]);
+    }
+
+    #[test]
+    fn names_tell_recordings_of_several_folders_apart() {
+        let of = |path: &str| recording(path, Some("talks"));
+        let found = [of("talks/a.wav"), of("talks/x/a.wav"), of("talks/x/b.wav")];
+        let names = |output_dir| -> Vec<String> {
+            let planned = plan_files(&found, &[Format::Ctm], output_dir).expect("a plan");
+            planned.into_iter().map(|planned| planned.name).collect()
+        };
+        assert_eq!(names(Some(Path::new("out"))), ["a", "x/a", "b"]);
+        assert_eq!(names(None), ["talks/a", "talks/x/a", "b"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! clock as it arrives. Where words end is told by forced alignment of the reference with the session's own log-probs.
 //! Only words that were recognised right count: of the others nobody knows which they are.
 
-use super::live::{LiveConfig, Pipeline};
+use super::live::{LiveConfig, LiveEvent, Pipeline};
 use crate::audio::{AudioSource, PacedSource};
 use crate::ctc;
 use crate::error::Result;
@@ -31,6 +31,8 @@ pub struct LatencyReport {
     pub committed: Latency,
     /// From the last word's end to the final of a segment that silence ended.
     pub endpoint: Latency,
+    /// Of that, from when all the audio had been heard that the block with the endpoint needs: what the machine takes.
+    pub told: Latency,
     /// From the recording's end to the last final.
     pub end: Latency,
     /// Times that a word was put on the screen.
@@ -75,7 +77,7 @@ impl LatencyReport {
             Pipeline::start_observed(recognizer, Box::new(PacedSource::new(source)), config, Box::new(observe))?;
         let mut screen = Screen::default();
         for event in &mut pipeline {
-            screen.take(start.elapsed(), event.event);
+            screen.take(start.elapsed(), event);
         }
         let ending = pipeline.join();
         if let Some(fault) = ending.fault {
@@ -115,11 +117,12 @@ impl LatencyReport {
             at += usize::from(wanted.is_some());
             index += usize::from(got.is_some());
         }
-        for &(arrived, end) in screen.finals.iter().filter(|(arrived, _)| *arrived < length) {
+        for &Told { arrived, heard, end } in screen.finals.iter().filter(|told| told.arrived < length) {
             self.endpoint.add(arrived.saturating_sub(end));
+            self.told.add(arrived.saturating_sub(heard));
         }
-        if let Some((arrived, _)) = screen.finals.last().filter(|(arrived, _)| *arrived >= length) {
-            self.end.add(*arrived - length);
+        if let Some(last) = screen.finals.last().filter(|told| told.arrived >= length) {
+            self.end.add(last.arrived - length);
         }
     }
 }
@@ -139,6 +142,14 @@ struct Place {
     committed: Option<Duration>,
 }
 
+/// A final segment: when it came, how much audio had to be heard for it, and where its last word ended.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    arrived: Duration,
+    heard: Duration,
+    end: Duration,
+}
+
 /// What the user sees, event by event.
 #[derive(Debug, Default)]
 struct Screen {
@@ -146,15 +157,14 @@ struct Screen {
     /// Texts that stand on the screen now.
     standing: Vec<String>,
     done: Vec<DoneWord>,
-    /// When each final came, and where its last word ended.
-    finals: Vec<(Duration, Duration)>,
+    finals: Vec<Told>,
     showings: u64,
     retractions: u64,
 }
 
 impl Screen {
-    fn take(&mut self, now: Duration, event: Event) {
-        match event {
+    fn take(&mut self, now: Duration, event: LiveEvent) {
+        match event.event {
             Event::Partial { committed, tentative } => {
                 let fixed = committed.len();
                 self.show(now, committed.iter().chain(&tentative));
@@ -170,7 +180,7 @@ impl Screen {
                     self.done.push(DoneWord { text: word.text.clone(), shown, committed });
                 }
                 self.standing.clear();
-                self.finals.push((now, segment.end));
+                self.finals.push(Told { arrived: now, heard: event.at, end: segment.end });
             }
             Event::Gap { .. } => {}
         }
@@ -218,18 +228,15 @@ mod tests {
         text.split_whitespace().map(word).collect()
     }
 
-    fn partial(committed: &str, tentative: &str) -> Event {
-        Event::Partial { committed: words(committed), tentative: words(tentative) }
+    fn partial(committed: &str, tentative: &str) -> LiveEvent {
+        LiveEvent { at: ms(0), event: Event::Partial { committed: words(committed), tentative: words(tentative) } }
     }
 
-    fn last(text: &str) -> Event {
-        Event::Final(Segment {
-            start: ms(0),
-            end: ms(900),
-            text: text.into(),
-            words: words(text),
-            alternatives: vec![],
-        })
+    /// A final for which two seconds of audio were heard.
+    fn last(text: &str) -> LiveEvent {
+        let (text, words) = (text.into(), words(text));
+        let segment = Segment { start: ms(0), end: ms(900), text, words, alternatives: vec![] };
+        LiveEvent { at: ms(2000), event: Event::Final(segment) }
     }
 
     #[test]
@@ -255,7 +262,7 @@ mod tests {
     #[test]
     fn a_segment_that_silence_ended_has_an_endpoint_delay_and_the_next_begins_anew() {
         let mut screen = Screen::default();
-        screen.take(ms(2000), last("go"));
+        screen.take(ms(2020), last("go"));
         screen.take(ms(2300), partial("", "on"));
         screen.take(ms(2600), partial("", ""));
         screen.take(ms(2900), partial("", "on"));
@@ -263,8 +270,9 @@ mod tests {
         assert_eq!((screen.showings, screen.retractions), (3, 1), "on went and came back");
         let mut report = LatencyReport::default();
         report.add(&screen, "go on", &[ms(900), ms(2200)], ms(3900));
-        assert_eq!(report.endpoint.percentile(50.0), Some(ms(1100)));
+        assert_eq!(report.endpoint.percentile(50.0), Some(ms(1120)));
+        assert_eq!(report.told.percentile(50.0), Some(ms(20)));
         assert_eq!(report.shown.percentile(50.0), Some(ms(700)), "it counts from its last coming");
-        assert_eq!(report.shown.percentile(100.0), Some(ms(1100)), "first shown by the final");
+        assert_eq!(report.shown.percentile(100.0), Some(ms(1120)), "first shown by the final");
     }
 }

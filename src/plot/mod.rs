@@ -26,6 +26,10 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(120, 120, 120),
 ];
 
+/// From this ratio of the largest to the smallest value on, a logarithmic axis has its own ticks: plotters' would leave
+/// out the lower half.
+const MOST_DECADES: f64 = 1e8;
+
 /// A named line.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Line {
@@ -108,6 +112,15 @@ impl Panel {
         (!points.is_empty()).then_some([self.x_range.unwrap_or_else(|| apart(x)), y])
     }
 
+    /// The same with the logarithms of its values, on a linear axis.
+    fn as_decades(&self) -> Panel {
+        let line = |line: &Line| {
+            let points = self.shown(line).map(|(x, y)| (x, y.log10())).collect();
+            Line { name: line.name.clone(), points }
+        };
+        Panel { logarithmic: false, lines: self.lines.iter().map(line).collect(), ..self.clone() }
+    }
+
     fn shown<'a>(&'a self, line: &'a Line) -> impl Iterator<Item = (f64, f64)> + 'a {
         let finite = |&(x, y): &(f64, f64)| x.is_finite() && y.is_finite() && (!self.logarithmic || y > 0.0);
         line.points.iter().copied().filter(finite)
@@ -155,7 +168,7 @@ fn tick(value: f64) -> String {
 
 /// One panel on its part of the canvas. A macro, as the types of linear and logarithmic axes have nothing in common.
 macro_rules! in_panel {
-    ($area:expr, $panel:expr, $x:expr, $y:expr) => {
+    ($area:expr, $panel:expr, $x:expr, $y:expr, $tick:expr) => {
         (|| {
             let panel: &Panel = $panel;
             let mut chart = ChartBuilder::on($area)
@@ -171,7 +184,7 @@ macro_rules! in_panel {
                 .y_desc(&panel.y_label)
                 .label_style((FONT, 14))
                 .x_label_formatter(&|x| tick(*x))
-                .y_label_formatter(&|y| tick(*y))
+                .y_label_formatter(&|y: &f64| $tick(*y))
                 .light_line_style(WHITE)
                 .bold_line_style(mesh_style)
                 .draw()?;
@@ -224,10 +237,13 @@ fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, columns: usize, p
     for (area, panel) in canvas.split_evenly((panels.len().div_ceil(columns.max(1)), columns.max(1))).iter().zip(panels)
     {
         if let Some([(x0, x1), (y0, y1)]) = panel.ranges() {
-            if panel.logarithmic {
-                in_panel!(area, panel, x0..x1, (y0..y1).log_scale()).map_err(text)?;
+            if panel.logarithmic && y1 / y0 > MOST_DECADES {
+                let (decades, power) = (panel.as_decades(), |decade: f64| tick(10f64.powf(decade)));
+                in_panel!(area, &decades, x0..x1, y0.log10()..y1.log10(), power).map_err(text)?;
+            } else if panel.logarithmic {
+                in_panel!(area, panel, x0..x1, (y0..y1).log_scale(), tick).map_err(text)?;
             } else {
-                in_panel!(area, panel, x0..x1, y0..y1).map_err(text)?;
+                in_panel!(area, panel, x0..x1, y0..y1, tick).map_err(text)?;
             }
         }
     }
@@ -267,6 +283,10 @@ mod tests {
             draw(&path, (600, 400), 2, &[panel(points.clone(), false), panel(points.clone(), true)]).expect("drawn");
             assert!(std::fs::read(&path).expect("bytes").starts_with(first), "{name}");
         }
+        let fall = (0..30).map(|k| (f64::from(k), 10f64.powi(-k))).collect();
+        draw(&folder.path().join("fall.svg"), (600, 400), 1, &[panel(fall, true)]).expect("drawn");
+        let svg = std::fs::read_to_string(folder.path().join("fall.svg")).expect("svg");
+        assert!(svg.contains("1e-10") && svg.contains("1e-20"), "{svg}");
         let svg = std::fs::read_to_string(folder.path().join("a.svg")).expect("svg");
         assert!(svg.contains("polyline") && svg.contains("word") && !svg.contains("NaN"), "{svg}");
     }

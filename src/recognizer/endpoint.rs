@@ -6,6 +6,9 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Segments shorter than twice this never end at a shorter pause than `LongSpeech` asks for.
+const SHORTEST_LONG: Duration = Duration::from_secs(10);
+
 /// Which rule ended a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndpointRule {
@@ -13,7 +16,7 @@ pub enum EndpointRule {
     NoSpeech,
     /// A pause after speech.
     AfterSpeech,
-    /// A short pause after speech that went on for long.
+    /// A short pause after speech that went on for long; the longer, the shorter the pause that is enough.
     LongSpeech,
 }
 
@@ -26,7 +29,8 @@ pub struct EndpointConfig {
     pub after_speech: Duration,
     /// `LongSpeech`: segments at least this long ...
     pub long_speech: Duration,
-    /// ... end at a silence of this length.
+    /// ... end at a silence of this length. Segments twice as long and more end at a shorter one, in inverse proportion
+    /// to their length, so that none goes on without end.
     pub long_speech_pause: Duration,
 }
 
@@ -65,8 +69,10 @@ impl Endpointer {
         if silence >= self.config.after_speech {
             return Some(EndpointRule::AfterSpeech);
         }
-        let long = time(frames) >= self.config.long_speech && silence >= self.config.long_speech_pause;
-        long.then_some(EndpointRule::LongSpeech)
+        let (length, long) = (time(frames), self.config.long_speech);
+        let over = (length.as_secs_f64() / long.max(SHORTEST_LONG).as_secs_f64() / 2.0).max(1.0);
+        let ends = trailing_blanks > 0 && length >= long && silence >= self.config.long_speech_pause.div_f64(over);
+        ends.then_some(EndpointRule::LongSpeech)
     }
 }
 
@@ -85,6 +91,11 @@ mod tests {
             (199, 5, true, None),
             (200, 4, true, None),
             (200, 5, true, Some(EndpointRule::LongSpeech)),
+            (399, 4, true, None),
+            (500, 4, true, Some(EndpointRule::LongSpeech)),
+            (1990, 1, true, None),
+            (2000, 1, true, Some(EndpointRule::LongSpeech)),
+            (20_000, 0, true, None),
             (3, 60, false, None),
         ] {
             assert_eq!(endpointer.decide(frames, blanks, spoken), wanted, "{frames} {blanks} {spoken}");

@@ -57,6 +57,7 @@ impl Adaptation {
                 train: absolute(&self.train)?.into_iter().map(TrainSet::Once).collect(),
                 dev: absolute(&self.dev)?,
                 dev_speakers: Vec::new(),
+                dev_share: 0.0,
                 noise: Vec::new(),
                 exclude: Vec::new(),
                 cache_mb: 2000,

@@ -11,6 +11,7 @@ use crate::frontend::{CmvnStats, FrontEnd};
 use crate::nn::min_input_len;
 use crate::stage::{Frames, Stage};
 use crate::text::{TokenTable, normalize};
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,7 +143,10 @@ pub fn recipe_tokens(config: &TrainConfig) -> Result<TokenTable> {
 fn listed_for_training(config: &TrainConfig, preflight: &mut Preflight) -> Result<(Vec<Listed>, Vec<Listed>)> {
     let manifests: Vec<PathBuf> = config.data.train.iter().map(|set| set.manifest().to_path_buf()).collect();
     let held_out: HashSet<&str> = config.data.dev_speakers.iter().map(String::as_str).collect();
-    let is_dev = |(_, utterance): &Listed| utterance.speaker.as_deref().is_some_and(|s| held_out.contains(s));
+    let is_dev = |(_, utterance): &Listed| {
+        let of_speaker = utterance.speaker.as_deref().is_some_and(|speaker| held_out.contains(speaker));
+        of_speaker || is_in_share(utterance, config.data.dev_share)
+    };
     let (dev, mut train): (Vec<Listed>, Vec<Listed>) =
         read_manifests(&manifests, preflight)?.into_iter().partition(is_dev);
     let excluded: HashSet<String> = config.data.exclude.iter().map(|text| normalize(text)).collect();
@@ -151,6 +155,15 @@ fn listed_for_training(config: &TrainConfig, preflight: &mut Preflight) -> Resul
     preflight.excluded = before - train.len();
     let speakers = config.data.dev.len();
     Ok((train, dev.into_iter().map(|(_, utterance)| (speakers, utterance)).collect()))
+}
+
+/// Whether a recording belongs to a share of all that is chosen by their names.
+fn is_in_share(utterance: &Utterance, share: f64) -> bool {
+    let mut hash = Sha256::new();
+    hash.update(utterance.audio.file_name().unwrap_or_default().as_encoded_bytes());
+    hash.update(utterance.offset.unwrap_or(0.0).to_le_bytes());
+    let place = hash.finalize().iter().rev().fold(0.0, |place, &byte| (place + f64::from(byte)) / 256.0);
+    place < share
 }
 
 /// All utterances of manifests relative to the corpus folder.
@@ -230,4 +243,30 @@ fn decode(utterance: &Utterance, rate_hz: u32) -> Result<Vec<f32>> {
         return Err(cut_short(&utterance.audio, missing));
     }
     resample(&samples, source.sample_rate(), rate_hz)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_what_its_size_says_and_the_same_wherever_the_recordings_lie() {
+        let utterance = |folder: &str, index: usize| Utterance {
+            audio: PathBuf::from(folder).join(format!("{index}.wav")),
+            text: Some("go".to_string()),
+            duration: None,
+            offset: None,
+            speaker: None,
+            line: index,
+        };
+        let chosen = |folder: &str, share: f64| -> Vec<usize> {
+            (0..2000).filter(|&index| is_in_share(&utterance(folder, index), share)).collect()
+        };
+        let tenth = chosen("/a", 0.1);
+        assert!((150..250).contains(&tenth.len()), "{}", tenth.len());
+        assert_eq!(tenth, chosen("b/c", 0.1));
+        let fifth = chosen("/a", 0.2);
+        assert!(tenth.iter().all(|index| fifth.contains(index)), "a larger share holds the smaller one");
+        assert!(chosen("/a", 0.0).is_empty());
+    }
 }

@@ -18,6 +18,8 @@ pub struct Evaluation {
     pub utterances: u64,
     /// Utterances that could not be read: all their words count as deleted.
     pub unreadable: u64,
+    /// Utterances whose recordings are shorter than their headers say: what is there was scored.
+    pub cut_short: u64,
     /// Word errors.
     pub words: ErrorCounts,
     /// Character errors.
@@ -35,6 +37,7 @@ impl Evaluation {
     pub fn add(&mut self, other: &Evaluation) {
         self.utterances += other.utterances;
         self.unreadable += other.unreadable;
+        self.cut_short += other.cut_short;
         self.words.add(&other.words);
         self.characters.add(&other.characters);
         self.confidence.merge(&other.confidence);
@@ -57,6 +60,8 @@ pub struct Scored<'a> {
     pub reference: &'a str,
     /// Normalized text that was recognised, or why the recording could not be read.
     pub hypothesis: Result<&'a str, String>,
+    /// What is missing of the recording, where it is shorter than its header says.
+    pub truncation: Option<&'a str>,
     /// What was recognised, with segments and times.
     pub transcript: Option<&'a Transcript>,
     /// Word errors of this utterance.
@@ -76,15 +81,19 @@ pub fn evaluate<'a>(
             continue;
         };
         let start = Instant::now();
-        let transcript = open(utterance).and_then(|mut source| recognizer.transcribe(source.as_mut(), None));
+        let heard = open(utterance).and_then(|mut source| {
+            let transcript = recognizer.transcribe(source.as_mut(), None)?;
+            Ok((transcript, source.truncation().map(str::to_string)))
+        });
         total.wall_seconds += start.elapsed().as_secs_f64();
-        let text = transcript.as_ref().map(|transcript| normalize(&transcript.text())).unwrap_or_default();
+        let text = heard.as_ref().map(|(transcript, _)| normalize(&transcript.text())).unwrap_or_default();
         let (words, alignment) = ErrorCounts::words(reference, &text);
         total.utterances += 1;
         total.words.add(&words);
         total.characters.add(&ErrorCounts::characters(reference, &text));
-        let hypothesis = match &transcript {
-            Ok(transcript) => {
+        let hypothesis = match &heard {
+            Ok((transcript, truncation)) => {
+                total.cut_short += u64::from(truncation.is_some());
                 total.audio_seconds += transcript.duration.as_secs_f64();
                 for (word, right) in
                     transcript.segments.iter().flat_map(|segment| &segment.words).zip(rights(&alignment))
@@ -95,10 +104,14 @@ pub fn evaluate<'a>(
             }
             Err(error) => {
                 total.unreadable += 1;
-                Err(error.to_string())
+                Err(error.naming(&utterance.audio))
             }
         };
-        each(&Scored { utterance, reference, hypothesis, transcript: transcript.as_ref().ok(), words });
+        let (transcript, truncation) = match &heard {
+            Ok((transcript, truncation)) => (Some(transcript), truncation.as_deref()),
+            Err(_) => (None, None),
+        };
+        each(&Scored { utterance, reference, hypothesis, truncation, transcript, words });
     }
     total
 }

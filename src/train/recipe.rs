@@ -81,6 +81,10 @@ pub struct DataRecipe {
     /// Speakers of `train` that are held out and join `dev`.
     #[serde(default)]
     pub dev_speakers: Vec<String>,
+    /// Share of `train`'s recordings, whoever speaks, that is held out and joins `dev`: which ones, their names decide,
+    /// so they are the same in every training. Voices of such a dev set are known from training.
+    #[serde(default)]
+    pub dev_share: f64,
     /// Noise: mixed into speech, and trained on by itself with zero labels.
     #[serde(default)]
     pub noise: Vec<PathBuf>,
@@ -370,6 +374,7 @@ impl TrainConfig {
             ("train.batch_seconds", train.batch_seconds, 1.0, 3600.0),
             ("train.learning_rate", train.learning_rate, 1e-8, 1.0),
             ("train.final_ratio", train.final_ratio, 0.0, 1.0),
+            ("data.dev_share", self.data.dev_share, 0.0, 0.9),
             ("train.weight_decay", train.weight_decay, 0.0, 1.0),
             ("train.clip_norm", train.clip_norm, 1e-3, 1e6),
             ("train.dropout", train.dropout, 0.0, 0.9),
@@ -395,8 +400,10 @@ impl TrainConfig {
         if augment.noise_kinds.is_empty() {
             return Err(Error::invalid("augment.noise_kinds", "[]", "at least one kind"));
         }
-        if train.freeze_layers + train.drop_layers > self.model.layers + 1 {
-            let allowed = format!("at most {}, with train.drop_layers = {}", self.model.layers + 1, train.drop_layers);
+        // The projection is one more; with that too nothing would be left to train.
+        let most = (self.model.layers + 1).saturating_sub(train.drop_layers.max(1));
+        if train.freeze_layers > most || train.drop_layers > self.model.layers + 1 {
+            let allowed = format!("at most {most}, with train.drop_layers = {}", train.drop_layers);
             return Err(Error::invalid("train.freeze_layers", train.freeze_layers, allowed));
         }
         let fits = |rate: &u32| (4000..=192_000).contains(rate);

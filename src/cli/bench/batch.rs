@@ -73,11 +73,11 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
     if args.files.iter().any(|file| file.as_os_str() == "-") {
         anyhow::bail!("standard input can be heard only once: name files");
     }
-    let recordings = inputs::find(&args.files, args.recursive, None)?;
+    let inputs::Found { recordings, bad_lines } = inputs::find(&args.files, args.recursive, None)?;
     if !args.json {
         show!("{:>8} {:>10} {:>10} {:>8} {:>11} {:>9}", "streams", "audio s", "wall s", "x real", "CPU s", "peak MB")?;
     }
-    let mut failed = false;
+    let (mut failed, mut told) = (bad_lines > 0, false);
     for &streams in &args.batch_streams {
         if streams > 1 && recognizer.needs_whole_recordings() {
             anyhow::bail!("--batch-streams {streams}: this model needs each recording as a whole; only 1 is possible");
@@ -89,7 +89,7 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
             match result {
                 Ok(file) => audio += file.transcript.duration,
                 // Once is enough.
-                Err(error) if !failed => tracing::error!("{error}"),
+                Err(error) if !told => tracing::error!("{error}"),
                 Err(_) => {}
             }
             Ok::<(), Error>(())
@@ -107,7 +107,8 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
         if summary.failed == recordings.len() {
             anyhow::bail!("no recording can be read: nothing was measured");
         }
-        failed |= summary.failed > 0;
+        told |= summary.failed > 0;
+        failed |= told;
         let measured = Measured { streams, audio, wall: start.elapsed(), cpu, peak_mb: peak_mb(), summary };
         if args.json { show!("{}", as_json(&measured)) } else { show!("{}", as_row(&measured)) }?;
     }
@@ -118,14 +119,15 @@ pub(super) fn run(args: BatchArgs) -> Result<u8> {
 }
 
 fn show_others(args: &BatchArgs, recordings: &[Recording]) -> Result<()> {
-    if !args.json {
-        show!("{:>42} {:>8} {:>8} {:>8}", "audio s", "wall s", "x real", "CPU s")?;
-    }
+    let mut head = !args.json;
     for other in others::measure(recordings, args.others_seconds, args.device.networks())? {
         let (Some(audio), Some(wall), Some(cpu)) = (other.audio_seconds, other.wall_seconds, other.cpu_seconds) else {
             tracing::warn!("{}: {}", other.recognizer, other.missing.unwrap_or_default());
             continue;
         };
+        if std::mem::take(&mut head) {
+            show!("{:>42} {:>8} {:>8} {:>8}", "audio s", "wall s", "x real", "CPU s")?;
+        }
         if args.json {
             show!(
                 "{}",

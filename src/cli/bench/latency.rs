@@ -62,7 +62,7 @@ pub(super) fn run(args: LatencyArgs) -> Result<u8> {
             algorithmic = recognizer.model().latency_ms(recognizer.direction());
             let config = LiveConfig { partial_every: Duration::from_millis(args.partial_ms), ..Default::default() };
             if let Err(error) = utterance.open().and_then(|source| report.play(recognizer, source, text, config)) {
-                tracing::error!("{}: {error} (left out)", utterance.audio.display());
+                tracing::error!("{} (left out)", error.naming(&utterance.audio));
                 failed = true;
             }
             tracing::info!("{} of {count} recordings of {}", index + 1, manifest.path.display());
@@ -76,12 +76,13 @@ pub(super) fn run(args: LatencyArgs) -> Result<u8> {
 }
 
 /// The rows: name in JSON, name for people, delays.
-fn rows(report: &LatencyReport) -> [(&'static str, &'static str, &Latency); 5] {
+fn rows(report: &LatencyReport) -> [(&'static str, &'static str, &Latency); 6] {
     [
         ("first_shown", "first word's end to its showing", &report.first_shown),
         ("shown", "word's end to its showing", &report.shown),
         ("committed", "word's end to its commitment", &report.committed),
         ("endpoint", "last word's end to a pause's final", &report.endpoint),
+        ("told", "a pause's endpoint heard to its final", &report.told),
         ("end", "recording's end to the last final", &report.end),
     ]
 }

@@ -116,6 +116,9 @@ fn outcome(folder: &Path, variant: Variant, tests: &[Manifest], device: tch::Dev
                 if let Err(reason) = &scored.hypothesis {
                     tracing::error!("{reason} (counted as all deleted)");
                 }
+                if let Some(missing) = scored.truncation {
+                    crate::cli::warn_cut_short(&scored.utterance.audio, missing, "the score is of");
+                }
             })
         })
         .collect();

@@ -1,6 +1,6 @@
 //! `eddy lab gates`: spectrogram, posteriors with words, and the gates of every layer, in one picture.
 
-use super::listen::{features, parse_cell, untrained};
+use super::listen::{Heard, hear, parse_cell, untrained};
 use crate::cli::args::DeviceArgs;
 use crate::cli::show::show;
 use crate::frontend::FrontEndConfig;
@@ -9,7 +9,7 @@ use crate::nn::{Encoder, weights};
 use crate::plot::{Heat, Line, Panel, draw};
 use crate::recognizer::DecoderConfig;
 use crate::{CellKind, Direction, Frames, Head, ModelDir, Recognizer, RecognizerConfig};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
 
@@ -56,7 +56,7 @@ pub(super) struct GatesArgs {
 pub(super) fn run(args: GatesArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let model = args.model.as_deref().map(ModelDir::open).transpose()?;
-    let (x, log_mel) = features(&args.recording, model.as_ref())?;
+    let Heard { features: x, log_mel, cut_short } = hear(&args.recording, model.as_ref())?;
     let x = Tensor::from_slice(&x.data).view([x.len() as i64, x.dim as i64]).to_kind(Kind::Double).to_device(device);
     let (encoder, direction) = match (&model, args.cell) {
         (Some(model), _) => {
@@ -69,7 +69,7 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
             (Encoder::new(&config, 1, Kind::Double, device)?, Direction::Forward)
         }
     };
-    let listening = gates(&encoder, &x, direction)?;
+    let listening = gates(&encoder, &x, direction).map_err(|error| anyhow!(error.naming(&args.recording)))?;
     let front_end = model.as_ref().map(|model| model.config.front_end.clone()).unwrap_or_default();
     let step = front_end.frame_shift_ms * 1e-3 * encoder.config().stacking as f64;
     let words = match &model {
@@ -81,7 +81,7 @@ pub(super) fn run(args: GatesArgs) -> Result<u8> {
     crate::error::write_atomically(&csv, as_csv(&listening.cells, step).as_bytes())?;
     draw(&args.output, (1100, 180 * panels.len() as u32), 1, &panels)?;
     show!("{}{}\n{}", table(&listening.cells), args.output.display(), csv.display())?;
-    Ok(0)
+    Ok(u8::from(cut_short))
 }
 
 /// When each word starts, as the recogniser has it; a class at the end.

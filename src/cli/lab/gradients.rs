@@ -1,13 +1,13 @@
 //! `eddy lab gradients`: norms of the gradient step by step into the past, as a table, a CSV file and a picture.
 
-use super::listen::{features, parse_cell, untrained};
+use super::listen::{Heard, hear, parse_cell, untrained};
 use crate::cli::args::DeviceArgs;
 use crate::cli::show::show;
-use crate::lab::{GradientFlow, cell_name, fitted_rate, gradient_flow};
+use crate::lab::{GradientFlow, cell_name, fitted_rate, gradient_flow, scale_recurrence, set_forget_bias};
 use crate::nn::{Encoder, weights};
 use crate::plot::{Line, Panel, draw};
 use crate::{CellKind, Direction, EncoderConfig, ModelDir};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
 
@@ -18,6 +18,8 @@ Examples:
   eddy lab gradients audio/08-audiobook.wav                       untrained Elman, LSTM and GRU cells side by side
   eddy lab gradients --cell rnn --gain 0.7,1,1.6 audio/08-audiobook.wav
                                                                   an Elman cell that forgets, one on edge, one that bursts
+  eddy lab gradients --cell lstm --forget-bias -1,1,3,6 audio/08-audiobook.wav
+                                                                  an LSTM by its forget gate
   eddy lab gradients --model models/an4 --length 100 audio/08-audiobook.wav
                                                                   a trained model beside untrained ones
   eddy lab gradients --model models/an4 --cell none audio/01-digits.wav
@@ -33,8 +35,12 @@ pub(super) struct GradientsArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "rnn,lstm,gru", value_parser = parse_cell_or_none)]
     cell: Vec<Option<CellKind>>,
     /// Recurrent weights of the untrained cells times these (orthogonal at 1)
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1", value_parser = parse_gain)]
     gain: Vec<f64>,
+    /// Biases of the forget gates of untrained LSTM cells
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1", allow_hyphen_values = true,
+          value_parser = parse_bias)]
+    forget_bias: Vec<f64>,
     /// Steps of the network; longer than the recording means its whole length
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "50,100,200,400",
           value_parser = clap::value_parser!(u32).range(2..=100_000))]
@@ -62,6 +68,19 @@ fn parse_cell_or_none(text: &str) -> Result<Option<CellKind>, String> {
     if text == "none" { Ok(None) } else { parse_cell(text).map(Some).map_err(|error| format!("{error}, or none")) }
 }
 
+fn parse_gain(text: &str) -> Result<f64, String> {
+    parse_within(text, 0.0, 100.0)
+}
+
+fn parse_bias(text: &str) -> Result<f64, String> {
+    parse_within(text, -20.0, 20.0)
+}
+
+fn parse_within(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (low..=high).contains(value));
+    value.ok_or_else(|| format!("must be {low}..={high}"))
+}
+
 /// A network that is looked at.
 struct Subject {
     name: String,
@@ -80,14 +99,16 @@ struct Looked {
 pub(super) fn run(args: GradientsArgs) -> Result<u8> {
     let device = args.device.apply(1)?;
     let model = args.model.as_deref().map(ModelDir::open).transpose()?;
-    let (x, subjects) = (features(&args.recording, model.as_ref())?.0, subjects(&args, model.as_ref(), device)?);
+    let Heard { features: x, cut_short, .. } = hear(&args.recording, model.as_ref())?;
+    let subjects = subjects(&args, model.as_ref(), device)?;
     anyhow::ensure!(!subjects.is_empty(), "nothing to look at: name cells with --cell or a model with --model");
     let x = Tensor::from_slice(&x.data).view([x.len() as i64, x.dim as i64]).to_kind(Kind::Double).to_device(device);
     let mut looked: Vec<Looked> = Vec::new();
     for subject in &subjects {
         for &length in &args.length {
             let frames = (i64::from(length) * subject.encoder.config().stacking as i64).min(x.size()[0]);
-            let flow = gradient_flow(&subject.encoder, &x.narrow(0, 0, frames), subject.direction)?;
+            let flow = gradient_flow(&subject.encoder, &x.narrow(0, 0, frames), subject.direction)
+                .map_err(|error| anyhow!(error.naming(&args.recording)))?;
             // Lengths above the recording's are one.
             if looked.last().is_none_or(|last| last.name != subject.name || last.length != flow.steps) {
                 looked.push(Looked { name: subject.name.clone(), length: flow.steps, flow });
@@ -98,26 +119,24 @@ pub(super) fn run(args: GradientsArgs) -> Result<u8> {
     crate::error::write_atomically(&csv, as_csv(&looked).as_bytes())?;
     draw(&svg, (1000, 900), 1, &panels(&looked))?;
     show!("{}{}\n{}", table(&looked), csv.display(), svg.display())?;
-    Ok(0)
+    Ok(u8::from(cut_short))
 }
 
 fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for cell in args.cell.iter().flatten() {
-        for &gain in &args.gain {
+        let biases = if *cell == CellKind::Lstm { &args.forget_bias[..] } else { &[0.0] };
+        for (&gain, &bias) in args.gain.iter().flat_map(|gain| biases.iter().map(move |bias| (gain, bias))) {
             let own = untrained(*cell, usize::from(args.layers), usize::from(args.hidden));
             let config = model.map_or(own, |model| EncoderConfig { cell: *cell, ..model.config.encoder.clone() });
             let direction = model.map_or(Ok(Direction::Forward), |model| model.config.direction_for(None))?;
             let encoder = Encoder::new(&config, args.seed, Kind::Double, device)?;
-            tch::no_grad(|| {
-                for (_, mut weight) in encoder.parameters().into_iter().filter(|(name, _)| name.ends_with("weight_hh"))
-                {
-                    let _ = weight.g_mul_scalar_(gain);
-                }
-            });
+            scale_recurrence(&encoder, gain);
+            set_forget_bias(&encoder, bias);
             let name = cell_name(*cell);
             let gain = if args.gain.len() > 1 || gain != 1.0 { format!(" x {gain}") } else { String::new() };
-            subjects.push(Subject { name: format!("{name}{gain}, untrained"), encoder, direction });
+            let bias = if biases.len() > 1 { format!(", forget bias {bias}") } else { String::new() };
+            subjects.push(Subject { name: format!("{name}{gain}{bias}, untrained"), encoder, direction });
         }
     }
     if let Some(model) = model {

@@ -29,26 +29,39 @@ pub(super) fn untrained(cell: CellKind, layers: usize, hidden: usize) -> Encoder
     }
 }
 
-/// Features as the model hears them, or by the default front end with the recording's own mean and variance; and the
-/// log-mel energies, frame by frame.
-pub(super) fn features(path: &Path, model: Option<&ModelDir>) -> Result<(Frames, Frames)> {
-    let (samples, rate) = {
-        let mut source = crate::audio::open(path)?;
-        let rate = source.sample_rate();
-        (read_all(source.as_mut())?, rate)
-    };
+/// A recording, and whether all of it is there.
+pub(super) struct Heard {
+    /// Features as the model hears them, or by the default front end with the recording's own mean and variance.
+    pub features: Frames,
+    /// Log-mel energies, frame by frame.
+    pub log_mel: Frames,
+    /// Whether the recording ends before its header says.
+    pub cut_short: bool,
+}
+
+/// Reads a recording; says on stderr where it ends early.
+pub(super) fn hear(path: &Path, model: Option<&ModelDir>) -> Result<Heard> {
+    let mut source = crate::audio::open(path)?;
+    let rate = source.sample_rate();
+    let samples = read_all(source.as_mut())?;
+    let cut_short = source.truncation().is_some();
+    if let Some(missing) = source.truncation() {
+        crate::cli::warn_cut_short(path, missing, "shown is");
+    }
     let mut log_mel = Frames::new(0);
     let mut run = |config: &FrontEndConfig, cmvn: Option<&CmvnStats>| {
         FrontEnd::new(config, rate, cmvn)?.whole_with(&samples, &mut |frames| log_mel = frames.clone())
     };
-    let frames = match model {
+    let features = match model {
         Some(model) => run(&model.config.front_end, Some(&model.cmvn))?,
         None => {
             let config = FrontEndConfig::default();
+            let raw = run(&config, None)?;
+            anyhow::ensure!(!raw.is_empty(), "{}: too short: less than a frame", path.display());
             let mut cmvn = CmvnStats::new(config.num_ceps);
-            cmvn.add(&run(&config, None)?);
+            cmvn.add(&raw);
             run(&config, Some(&cmvn))?
         }
     };
-    Ok((frames, log_mel))
+    Ok(Heard { features, log_mel, cut_short })
 }

@@ -104,7 +104,7 @@ pub(super) fn run(args: ListenArgs) -> Result<u8> {
         view::run(pipeline, &label, latency_ms, transcript.as_mut())?
     };
     let unwritten = transcript.is_some_and(|transcript| transcript.is_broken());
-    Ok(report(&ending).max(u8::from(unwritten)))
+    Ok(report(&ending, Path::new(&label)).max(u8::from(unwritten)))
 }
 
 /// The transcript must not be written over what is read or recorded.
@@ -113,12 +113,8 @@ fn check_out(args: &ListenArgs) -> Result<()> {
         return Ok(());
     };
     GrowingTranscript::check_name(out)?;
-    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    for (flag, path) in [("--from", &args.from), ("--record", &args.record)] {
-        let Some(path) = path else { continue };
-        if [path.clone(), marks_path(path)].iter().any(|taken| place(taken) == place(out)) {
-            anyhow::bail!("--out {}: {flag} {} needs that file: name another", out.display(), path.display());
-        }
+    for path in [&args.from, &args.record].into_iter().flatten() {
+        super::not_over("--out", out, &[path, &marks_path(path)])?;
     }
     Ok(())
 }
@@ -132,12 +128,8 @@ fn live_config(args: &ListenArgs) -> Result<LiveConfig> {
         Some(path) => read_marks(&path)?,
         None => Vec::new(),
     };
-    let same = |path: &PathBuf| path.canonicalize().ok();
-    if let (Some(from), Some(record)) = (&args.from, &args.record)
-        && same(from).is_some()
-        && same(from) == same(record)
-    {
-        anyhow::bail!("--record {}: must be another file than --from", record.display());
+    if let (Some(from), Some(record)) = (&args.from, &args.record) {
+        super::not_over("--record", record, &[from])?;
     }
     Ok(LiveConfig {
         partial_every: Duration::from_millis(args.partial_ms),
@@ -185,10 +177,10 @@ fn stop_on_ctrl_c(pipeline: &Pipeline) -> Result<()> {
 }
 
 /// How it went, on stderr, and the exit code.
-fn report(ending: &Ending) -> u8 {
+fn report(ending: &Ending, source: &Path) -> u8 {
     tracing::info!("{:.1} s heard, {:.1} s lost", ending.heard.as_secs_f64(), ending.lost.as_secs_f64());
     if let Some(missing) = &ending.truncation {
-        eprintln!("eddy: warning: {missing}; the transcript covers what is there");
+        super::warn_cut_short(source, missing, "the transcript covers");
     }
     if let Some(fault) = &ending.fault {
         eprintln!("eddy: {fault}");

@@ -10,10 +10,11 @@ use anyhow::{Context, Result};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 use ratatui::{DefaultTerminal, Frame};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Pictures a second are at most the inverse.
 const REFRESH: Duration = Duration::from_millis(50);
@@ -25,6 +26,10 @@ const METER: usize = 20;
 const METER_FLOOR_DB: f32 = -60.0;
 /// Messages shown.
 const MOST_MESSAGES: usize = 3;
+/// Messages kept for the end of the session.
+const MOST_KEPT: usize = 100;
+/// A key that is held down repeats faster than this.
+const KEY_REPEAT: Duration = Duration::from_millis(600);
 
 /// What is on the screen.
 struct View<'a> {
@@ -49,10 +54,15 @@ pub(super) fn run(
     let mut view = View::new(label, latency_ms);
     let mut terminal = ratatui::try_init().context("terminal")?;
     let held = hold_messages();
-    let mut said = Vec::new();
+    let (mut said, mut told) = (Vec::new(), VecDeque::new());
+    let mut keyboard = Keyboard::default();
     let mut show = || -> Result<()> {
         loop {
-            view.messages.extend(held.take());
+            for message in held.take() {
+                view.messages.push(message.clone());
+                told.push_back(message);
+            }
+            told.drain(..told.len().saturating_sub(MOST_KEPT));
             match pipeline.next_within(REFRESH) {
                 Next::Ended => return Ok(()),
                 Next::Nothing => {}
@@ -66,12 +76,14 @@ pub(super) fn run(
             }
             view.refresh(pipeline.monitor());
             draw(&mut terminal, &view)?;
-            keys(&pipeline)?;
+            keyboard.serve(&pipeline)?;
         }
     };
     let shown = show();
     ratatui::try_restore().context("terminal")?;
-    view.messages.extend(held.take());
+    for message in told {
+        eprintln!("{message}");
+    }
     drop(held);
     for text in said {
         show!("{text}")?;
@@ -84,22 +96,35 @@ fn draw(terminal: &mut DefaultTerminal, view: &View) -> Result<()> {
     Ok(())
 }
 
-/// Enter ends the segment; q, Esc and Ctrl-C the session.
-fn keys(pipeline: &Pipeline) -> Result<()> {
-    while event::poll(Duration::ZERO).context("keyboard")? {
-        let TerminalEvent::Key(key) = event::read().context("keyboard")? else {
-            continue;
-        };
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            _ if key.kind == KeyEventKind::Release => {}
-            KeyCode::Enter => pipeline.control().end_segment(),
-            KeyCode::Char('q') | KeyCode::Esc => pipeline.control().stop(),
-            KeyCode::Char('c' | 'd') if control => pipeline.control().stop(),
-            _ => {}
+/// The keys: Enter ends the segment; q, Esc and Ctrl-C the session.
+#[derive(Default)]
+struct Keyboard {
+    last_enter: Option<Instant>,
+}
+
+impl Keyboard {
+    fn serve(&mut self, pipeline: &Pipeline) -> Result<()> {
+        while event::poll(Duration::ZERO).context("keyboard")? {
+            let TerminalEvent::Key(key) = event::read().context("keyboard")? else {
+                continue;
+            };
+            let control = key.modifiers.contains(KeyModifiers::CONTROL);
+            match key.code {
+                _ if key.kind == KeyEventKind::Release => {}
+                KeyCode::Enter if self.is_new(Instant::now()) => pipeline.control().end_segment(),
+                KeyCode::Char('q') | KeyCode::Esc => pipeline.control().stop(),
+                KeyCode::Char('c' | 'd') if control => pipeline.control().stop(),
+                _ => {}
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Whether an Enter at `now` is one of its own: a key held down ends one segment, not one word after the other.
+    fn is_new(&mut self, now: Instant) -> bool {
+        let last = self.last_enter.replace(now);
+        last.is_none_or(|last| now.saturating_duration_since(last) >= KEY_REPEAT)
+    }
 }
 
 impl<'a> View<'a> {
@@ -153,10 +178,8 @@ impl<'a> View<'a> {
         let rows = [Constraint::Length(1), Constraint::Min(3), Constraint::Length(messages), Constraint::Length(1)];
         let [head, text, notes, foot] = Layout::vertical(rows).areas(frame.area());
         frame.render_widget(self.gauges(), head);
-        let lines = self.text();
-        let inner = (text.width.max(1), text.height.saturating_sub(2));
+        let (lines, hidden) = self.newest(text.width.max(1), text.height.saturating_sub(2));
         let paragraph = Paragraph::new(lines).wrap(Wrap { trim: false });
-        let hidden = wrapped_height(&self.text(), inner.0).saturating_sub(usize::from(inner.1));
         let block = Block::new().borders(Borders::TOP | Borders::BOTTOM).border_style(dim());
         frame.render_widget(paragraph.block(block).scroll((u16::try_from(hidden).unwrap_or(u16::MAX), 0)), text);
         let style = Style::new().fg(Color::Yellow);
@@ -180,36 +203,44 @@ impl<'a> View<'a> {
         ])
     }
 
-    /// Past segments, then the current one: committed bold, tentative dim.
-    fn text(&self) -> Text<'_> {
-        let mut lines = self.past.clone();
-        let join = |words: &[Word]| words.iter().map(|word| format!("{} ", word.text)).collect::<String>();
-        if let Some(first) = self.committed.first().or(self.tentative.first()) {
-            lines.push(Line::from(vec![
-                Span::styled(format!("{} ", clock(first.start)), dim()),
-                Span::styled(join(&self.committed), Style::new().add_modifier(Modifier::BOLD)),
-                Span::styled(join(&self.tentative), dim()),
-            ]));
+    /// The newest lines that fill so many rows, the current segment last, and the rows of the first that are too many.
+    fn newest(&self, width: u16, rows: u16) -> (Vec<Line<'_>>, usize) {
+        let (mut lines, mut taken) = (Vec::new(), 0);
+        for line in self.current().into_iter().chain(self.past.iter().rev().cloned()) {
+            if taken >= usize::from(rows) {
+                break;
+            }
+            taken += wrapped_height(&line, width);
+            lines.push(line);
         }
-        Text::from(lines)
+        lines.reverse();
+        (lines, taken.saturating_sub(usize::from(rows)))
+    }
+
+    /// The current segment: committed bold, tentative dim.
+    fn current(&self) -> Option<Line<'_>> {
+        let join = |words: &[Word]| words.iter().map(|word| format!("{} ", word.text)).collect::<String>();
+        let first = self.committed.first().or(self.tentative.first())?;
+        Some(Line::from(vec![
+            Span::styled(format!("{} ", clock(first.start)), dim()),
+            Span::styled(join(&self.committed), Style::new().add_modifier(Modifier::BOLD)),
+            Span::styled(join(&self.tentative), dim()),
+        ]))
     }
 }
 
-/// Rows that lines take when they are broken at words, at least.
-fn wrapped_height(text: &Text, width: u16) -> usize {
-    let rows = |line: &Line| {
-        let (mut rows, mut column) = (1, 0);
-        let content: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
-        for word in content.split_inclusive(' ') {
-            let length = word.chars().count();
-            if column > 0 && column + word.trim_end().chars().count() > usize::from(width) {
-                (rows, column) = (rows + 1, 0);
-            }
-            column += length;
+/// Rows that a line takes when it is broken at words, at least.
+fn wrapped_height(line: &Line, width: u16) -> usize {
+    let (mut rows, mut column) = (1, 0);
+    let content: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    for word in content.split_inclusive(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + word.trim_end().chars().count() > usize::from(width) {
+            (rows, column) = (rows + 1, 0);
         }
-        rows
-    };
-    text.lines.iter().map(rows).sum()
+        column += length;
+    }
+    rows
 }
 
 fn dim() -> Style {
@@ -255,6 +286,15 @@ mod tests {
         }
         let style = |column| terminal.backend().buffer()[(column, 4)].modifier;
         assert_eq!((style(6), style(12)), (Modifier::BOLD, Modifier::DIM), "{text}");
+    }
+
+    #[test]
+    fn a_key_held_down_is_one_key() {
+        let mut keyboard = Keyboard::default();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let new: Vec<bool> = [0, 500, 530, 560, 2000, 2700].map(|ms| keyboard.is_new(at(ms))).to_vec();
+        assert_eq!(new, [true, false, false, false, true, true]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::settings::settings;
 use super::{Tally, TranscribeArgs, naming, stop_on_ctrl_c, warn_of};
 use crate::Error;
 use crate::audio::{Recording, without_repeats};
+use crate::cli::inputs::Found;
 use crate::error::{unfinished, write_atomically};
 use crate::output::{Format, PlannedFiles, RenderOptions, plan_files};
 use crate::pipeline::{BatchControl, FileTranscript, Journal, transcribe_recordings};
@@ -14,13 +15,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Every recording's files, and a summary on stderr.
-pub(super) fn run(args: &TranscribeArgs, formats: &[Format], recordings: Vec<Recording>) -> Result<u8> {
+pub(super) fn run(args: &TranscribeArgs, formats: &[Format], found: Found) -> Result<u8> {
+    let Found { recordings, bad_lines } = found;
     let recordings = without_repeats(recordings);
     // Names follow from all recordings, whichever of them are left out here.
     let planned = plan_files(&recordings, formats, args.files_out.output_dir.as_deref())?;
     let mine = args.batch.share(&recordings);
     let mut journal = open_journal(args, formats)?;
-    let mut tally = Tally { all: mine.iter().filter(|mine| **mine).count(), ..Default::default() };
+    let all = mine.iter().filter(|mine| **mine).count() + bad_lines;
+    let mut tally = Tally { all, failed: bad_lines, ..Default::default() };
     let mut work: Vec<(Recording, Targets)> = Vec::new();
     for ((recording, planned), _) in recordings.into_iter().zip(planned).zip(mine).filter(|(_, mine)| *mine) {
         let targets = Targets::new(planned);
@@ -149,7 +152,7 @@ impl Outcome {
             Ok(file) => file,
             Err(error) => return Ok(Outcome::Failed(naming(&recording.path, &error))),
         };
-        match write_files(&recording.path, &file, &targets.planned, options) {
+        match write_files(&recording.label(), &file, &targets.planned, options) {
             Ok(()) => Ok(Outcome::Written(file.truncation)),
             Err(Error::Io { path, error }) if is_full(&error) => Err(Error::Io { path, error }),
             Err(error) => Ok(Outcome::Unwritten(error.to_string())),

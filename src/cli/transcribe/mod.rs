@@ -6,11 +6,12 @@ mod settings;
 mod stdout;
 
 use super::args::{DeviceArgs, ModelArgs, RecognizeArgs};
-use crate::audio::{RawFormat, Recording, shard};
+use crate::audio::{RawFormat, Recording, is_pattern, shard};
 use crate::output::Format;
 use crate::pipeline::{BatchControl, BatchOptions, FileTranscript, busy_streams, suitable_streams};
 use crate::{Error, Head, Recognizer};
 use anyhow::Context;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -147,9 +148,11 @@ impl TranscribeArgs {
             most if self.batch.split_long => most,
             most => busy_streams(recordings, networks, most),
         };
+        let jobs = self.batch.jobs.map(usize::from);
+        let suitable = || suitable().min(jobs.unwrap_or(usize::MAX));
         BatchOptions {
             streams: self.batch.batch_streams.map_or_else(suitable, usize::from),
-            jobs: self.batch.jobs.map(usize::from),
+            jobs,
             networks,
             chunk_ms: self.chunk_ms,
             split_long: self.batch.split_long,
@@ -178,8 +181,16 @@ pub(super) fn run(args: TranscribeArgs) -> anyhow::Result<u8> {
     if args.files_out.resume && formats.is_empty() {
         anyhow::bail!("--resume needs files to leave out: --output-dir or --format");
     }
-    let recordings = super::inputs::find(&args.files, args.recursive, args.raw)?;
-    if formats.is_empty() { stdout::run(&args, recordings) } else { files::run(&args, &formats, recordings) }
+    if let (Some(jobs), Some(streams)) = (args.batch.jobs, args.batch.batch_streams)
+        && jobs < streams
+    {
+        anyhow::bail!("--jobs {jobs}: must be at least --batch-streams {streams}");
+    }
+    let found = super::inputs::find(&args.files, args.recursive, args.raw)?;
+    if found.bad_lines > 0 && args.batch.fail_fast {
+        return Ok(2);
+    }
+    if formats.is_empty() { stdout::run(&args, found) } else { files::run(&args, &formats, found) }
 }
 
 /// The first Ctrl-C lets the recordings in work come to their end; the second ends the process.
@@ -238,7 +249,7 @@ impl Tally {
 
 /// Says on stderr that a recording ends early.
 fn warn_of(path: &Path, missing: &str) {
-    eprintln!("eddy: {}: warning: {missing}; the transcript covers what is there", path.display());
+    super::warn_cut_short(path, missing, "the transcript covers");
 }
 
 /// As everywhere, but for a folder.
@@ -247,6 +258,9 @@ fn naming(path: &Path, error: &Error) -> String {
         Error::Audio { .. } if path.is_dir() => {
             format!("{}: holds no recordings (in the folders below, --recursive looks too)", path.display())
         }
-        _ => super::naming(path, error),
+        Error::Io { error, .. } if error.kind() == ErrorKind::NotFound && is_pattern(path) => {
+            format!("{}: no recording matches this pattern", path.display())
+        }
+        _ => error.naming(path),
     }
 }

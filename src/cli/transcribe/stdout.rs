@@ -4,6 +4,7 @@ use super::progress::Progress;
 use super::{Tally, TranscribeArgs, naming, stop_on_ctrl_c, warn_of};
 use crate::Error;
 use crate::audio::Recording;
+use crate::cli::inputs::Found;
 use crate::output::{json_line, text_line};
 use crate::pipeline::{BatchControl, FileTranscript, transcribe_recordings};
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 
 /// Runs it.
-pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u8> {
+pub(super) fn run(args: &TranscribeArgs, Found { recordings, bad_lines }: Found) -> Result<u8> {
     let alone = matches!(recordings.as_slice(), [Recording { below: None, .. }]);
     let mine = args.batch.share(&recordings);
     let recordings: Vec<Recording> =
@@ -20,7 +21,7 @@ pub(super) fn run(args: &TranscribeArgs, recordings: Vec<Recording>) -> Result<u
     let control = BatchControl::default();
     stop_on_ctrl_c(&control)?;
     let progress = Progress::start(&recordings, &control);
-    let mut tally = Tally { all: recordings.len(), ..Default::default() };
+    let mut tally = Tally { all: recordings.len() + bad_lines, failed: bad_lines, ..Default::default() };
     let mut waiting: BTreeMap<usize, Result<FileTranscript, Error>> = BTreeMap::new();
     let mut next = 0;
     let run = transcribe_recordings(
@@ -71,7 +72,7 @@ fn print(
     json: bool,
     alone: bool,
 ) -> std::io::Result<()> {
-    let path = &recording.path;
+    let path = &recording.label();
     let file = match result {
         Ok(file) => file,
         Err(error) => {
