@@ -7,10 +7,12 @@ mod common;
 use eddy::audio::{self, SampleSource};
 use eddy::metrics::ErrorCounts;
 use eddy::nn::{Encoder, Mode, weights};
+use eddy::pipeline::{LiveConfig, LiveEvent, Pipeline};
 use eddy::train::{Manifest, Scored, evaluate};
-use eddy::{DecoderConfig, Device, Frames, ModelDir, Recognizer, RecognizerConfig, Stage};
+use eddy::{DecoderConfig, Device, Event, Frames, ModelDir, Recognizer, RecognizerConfig, Stage, Word};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tch::{Kind, Tensor};
 
 fn root() -> &'static Path {
@@ -139,6 +141,77 @@ fn digits_and_letters_of_other_recordings_are_mostly_right() {
 fn sentences_of_other_recordings_are_mostly_right() {
     let counts = errors("en", 0..11);
     assert!(counts.rate() <= 0.45, "{counts:?}");
+}
+
+/// Law 3 on the shipped weights, as a live session hears: a recording that ends with a word's last sample ends with a word.
+#[test]
+fn the_last_word_of_a_recording_cut_at_its_last_sample_is_there() {
+    let config = RecognizerConfig { live: true, ..RecognizerConfig::default() };
+    let live = Recognizer::load(model("en"), Device::Cpu, config).expect("recognizer");
+    let mut clips = 0;
+    for path in recordings() {
+        let mut source = audio::open(&path).expect("recording");
+        let (samples, rate) = (audio::read_all(source.as_mut()).expect("samples"), source.sample_rate());
+        let hear = |samples: &[f32]| -> Vec<Word> {
+            let heard = live.transcribe(&mut SampleSource::new(samples.to_vec(), rate), None).expect("transcript");
+            heard.segments.into_iter().flat_map(|segment| segment.words).collect()
+        };
+        // One or two unsure words alone count as noise. Once at the word's end and once a little before.
+        let cuts = hear(&samples).into_iter().skip(3).flat_map(|word| [(word.clone(), 0.0), (word, 0.02)]);
+        for (word, before) in cuts {
+            let end = ((word.end.as_secs_f64() - before) * f64::from(rate)) as usize;
+            let length = Duration::from_secs_f64(end as f64 / f64::from(rate));
+            let last = hear(&samples[..end]).last().map(|last| last.end).unwrap_or_default();
+            let clip = format!("{} up to {:?}, {length:?}", path.display(), word.text);
+            assert!(last + Duration::from_millis(250) > length, "{clip}: the last word ends at {last:?}");
+            clips += 1;
+        }
+    }
+    assert!(clips >= 100, "{clips}");
+}
+
+/// A live session on the shipped weights, with language model: committed words stay, finals come soon after the pause, and
+/// together they are what a whole run finds.
+#[test]
+fn live_finals_come_soon_and_keep_what_was_committed() {
+    let config = || RecognizerConfig { live: true, ..RecognizerConfig::default() };
+    let live = || Recognizer::load(model("en"), Device::Cpu, config()).expect("recognizer");
+    let rate = 16_000;
+    let mut samples = Vec::new();
+    for path in &recordings()[6..] {
+        let mut source = audio::open(path).expect("recording");
+        assert_eq!(source.sample_rate(), rate);
+        samples.extend(audio::read_all(source.as_mut()).expect("samples"));
+        samples.extend(vec![0.0; 2 * rate as usize + rate as usize / 2]);
+    }
+    let whole = text(&live(), samples.clone(), rate);
+    let source = Box::new(SampleSource::new(samples, rate));
+    let pipeline = Pipeline::start(live(), source, LiveConfig::default()).expect("pipeline");
+    let (mut finals, mut committed_so_far): (Vec<String>, Vec<String>) = Default::default();
+    let (mut early, mut partials) = (0, 0);
+    let texts = |words: &[Word]| words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+    for LiveEvent { at, event } in pipeline {
+        match event {
+            Event::Partial { committed, .. } => {
+                let now = texts(&committed);
+                assert!(now.starts_with(&committed_so_far), "{committed_so_far:?}, then {now:?}");
+                committed_so_far = now;
+                partials += 1;
+            }
+            Event::Final(segment) => {
+                assert!(texts(&segment.words).starts_with(&committed_so_far), "{committed_so_far:?}: {}", segment.text);
+                committed_so_far.clear();
+                // The rule's 1200 ms, and a partial result's 300.
+                early += u32::from(at - segment.end <= Duration::from_millis(1550));
+                finals.push(segment.text);
+            }
+            Event::Gap { .. } => panic!("nothing was lost"),
+        }
+    }
+    assert_eq!(finals.join(" "), whole);
+    // Where fork and session differ in a word, the blocks decide.
+    assert!(finals.len() >= 5 && early as usize + 1 >= finals.len(), "{early} of {} finals were early", finals.len());
+    assert!(partials > 30, "{partials}");
 }
 
 /// A manifest of the corpora; `None`, and a word about it, where they are not beside the project.

@@ -16,6 +16,9 @@ const ENDINGS: [&str; 20] = [
     "opus", "wav", "wave", "webm",
 ];
 
+/// What a second of a part counts as, in bytes: speech at 16 kHz and 16 bits.
+const PART_BYTES: u64 = 32_000;
+
 /// What opening a recording counts as, in bytes of it.
 const SHORTEST_BYTES: u64 = 4096;
 
@@ -99,11 +102,14 @@ impl Recording {
         }
     }
 
-    /// Bytes of its file; 0 where that is not known.
+    /// Bytes of its file, of a part in proportion to its length; 0 where that is not known.
     pub fn bytes(&self) -> u64 {
+        let all = || std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
         match self.origin {
             Origin::Stdin(_) => 0,
-            _ => std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()),
+            Origin::File => all(),
+            Origin::Part { duration: Some(duration), .. } => all().min(PART_BYTES * duration.as_millis() as u64 / 1000),
+            Origin::Part { .. } => all(),
         }
     }
 }

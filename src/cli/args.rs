@@ -161,6 +161,16 @@ impl DeviceArgs {
         if self.device == tch::Device::Cpu { threads() } else { 1 }
     }
 
+    /// The flags that say this, each with a space before it.
+    pub fn as_flags(&self) -> String {
+        let device = match self.device {
+            tch::Device::Cpu => String::new(),
+            tch::Device::Cuda(index) => format!(" --device cuda:{index}"),
+            other => format!(" --device {}", format!("{other:?}").to_lowercase()),
+        };
+        device + &self.threads.map_or(String::new(), |threads| format!(" --threads {threads}"))
+    }
+
     /// Sets LibTorch's threads once and checks that the device is there.
     pub fn apply(&self, default_threads: i32) -> Result<tch::Device> {
         tch::set_num_threads(self.threads.unwrap_or(default_threads));
@@ -284,7 +294,14 @@ impl RecognizeArgs {
             None => Vec::new(),
             Some(path) => {
                 let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                HotWord::parse_list(&text).with_context(|| path.display().to_string())?
+                let list = HotWord::parse_list(&text).with_context(|| path.display().to_string())?;
+                for HotWord { phrase, .. } in &list {
+                    let words = crate::text::normalize(phrase);
+                    let place = || format!("{}: {phrase:?}", path.display());
+                    anyhow::ensure!(!words.is_empty(), "{}: no word in it", place());
+                    model.tokens.encode(&words).with_context(place)?;
+                }
+                list
             }
         };
         Ok(DecoderConfig::Beam(BeamOptions { lm: self.lm.clone(), config: Some(config), hot_words }))

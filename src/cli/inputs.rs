@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) struct Found {
     /// In order.
     pub recordings: Vec<Recording>,
-    /// Lines of manifests that name none; each has been told on stderr.
+    /// Manifests that cannot be read, and lines of manifests that name none; each has been told on stderr.
     pub bad_lines: usize,
 }
 
@@ -23,7 +23,8 @@ pub(in crate::cli) fn find(inputs: &[PathBuf], recursive: bool, raw: Option<RawF
         if is_stdin(input) {
             recordings.push(Recording::stdin(raw));
         } else if input.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-            for recording in manifest_recordings(input)? {
+            // A manifest that cannot be read counts as one that names nothing.
+            for recording in manifest_recordings(input).unwrap_or_else(|error| vec![Err(error)]) {
                 match recording {
                     Ok(recording) => recordings.push(recording),
                     Err(error) => {

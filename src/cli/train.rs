@@ -56,7 +56,9 @@ pub(super) fn run(args: TrainArgs) -> Result<u8> {
             Ok(0)
         }
         Err(Error::Interrupted) => {
-            eprintln!("saved: eddy train {} --run {} --resume", args.recipe.display(), run.display());
+            // Sums depend on the number of threads: only with the same is the rest the same, bit for bit.
+            let flags = args.device.as_flags();
+            eprintln!("saved: eddy train {} --run {} --resume{flags}", args.recipe.display(), run.display());
             Ok(1)
         }
         Err(error) => Err(error.into()),

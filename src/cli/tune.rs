@@ -54,6 +54,9 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
             model.path.display()
         );
     }
+    for line in manifests.iter().flat_map(|manifest| &manifest.rejected) {
+        tracing::error!("{line}");
+    }
     let mut start = model.beam_config()?.unwrap_or_default();
     start.beam = args.beam.unwrap_or(start.beam);
     start.validate()?;
@@ -96,10 +99,19 @@ pub(super) fn run(args: TuneArgs) -> Result<u8> {
     if !args.dry_run {
         model.save_beam_config(&best.config)?;
         model.save_priors(tuner.priors())?;
-        model.save_calibration(&calibrated.calibration)?;
-        eprintln!("wrote decoder.json, priors.json and confidence.json in {}", model.path.display());
+        let confident = calibrated.raw.words() > 0;
+        if confident {
+            model.save_calibration(&calibrated.calibration)?;
+        }
+        let calibration = if confident { " and confidence.json" } else { "" };
+        eprintln!("wrote decoder.json, priors.json{calibration} in {}", model.path.display());
+        if let Some(path) = lm.filter(|_| model.lm_path().is_none()) {
+            model.set_lm(&path)?;
+            eprintln!("the model had no language model: it has {} now", path.display());
+        }
     }
-    Ok(0)
+    let rejected = manifests.iter().map(|manifest| manifest.rejected.len()).sum::<usize>();
+    Ok(u8::from(tuner.left_out() + rejected > 0))
 }
 
 fn row(trial: &Trial) -> String {

@@ -125,9 +125,11 @@ impl Manifest {
     /// When the file cannot be read.
     pub fn lines(path: &Path) -> Result<Vec<ManifestLine>> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let read = |(number, json): (usize, String)| {
-            let utterance = parse(&json, folder, number);
-            ManifestLine { number, json, utterance }
+        let read = |(number, json): (usize, Result<String, String>)| {
+            let nameless = |reason| BadLine { audio: None, reason, empty_text: false };
+            let utterance = json.as_ref().map_err(|reason| nameless(reason.clone()));
+            let utterance = utterance.and_then(|json| parse(json, folder, number));
+            ManifestLine { number, json: json.unwrap_or_default(), utterance }
         };
         Ok(numbered_lines(path)?.into_iter().map(read).collect())
     }
@@ -140,9 +142,9 @@ impl Manifest {
 /// When the file cannot be read.
 pub fn manifest_recordings(path: &Path) -> Result<Vec<Result<Recording>>> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let recording = |(number, json): (usize, String)| {
+    let recording = |(number, json): (usize, Result<String, String>)| {
         let bad = |reason: String| Error::Manifest { path: path.to_path_buf(), line: number, reason };
-        let (audio, line) = read_line(&json).map_err(bad)?;
+        let (audio, line) = json.and_then(|json| read_line(&json)).map_err(bad)?;
         let audio = folder.join(audio);
         let time = |what: &str, seconds: f64| {
             let reason = format!("`{what}` = {seconds}: must be at least 0 s");
@@ -157,11 +159,18 @@ pub fn manifest_recordings(path: &Path) -> Result<Vec<Result<Recording>>> {
     Ok(numbered_lines(path)?.into_iter().map(recording).collect())
 }
 
-/// Lines that are not blank with their numbers, from 1.
-fn numbered_lines(path: &Path) -> Result<Vec<(usize, String)>> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    Ok(lines.map(|(index, line)| (index + 1, line.to_string())).collect())
+/// Lines that are not blank with their numbers, from 1; of one that is no UTF-8, that.
+fn numbered_lines(path: &Path) -> Result<Vec<(usize, Result<String, String>)>> {
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    // Editors on Windows put a mark before the first line.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let line = |line: &[u8]| match std::str::from_utf8(line) {
+        Ok(line) => Ok(line.trim_end_matches('\r').to_string()),
+        Err(_) => Err("is not UTF-8: convert the file, for example with `iconv`".to_string()),
+    };
+    let lines = bytes.split(|&byte| byte == b'\n').map(line).enumerate();
+    let wanted = lines.filter(|(_, line)| line.as_ref().map_or(true, |line| !line.trim().is_empty()));
+    Ok(wanted.map(|(index, line)| (index + 1, line)).collect())
 }
 
 /// The recording that a line names, and the rest of it; or why there is none.
@@ -209,12 +218,15 @@ mod tests {
             "nonsense",
             r#"{"audio": "c.wav", "text": "go", "offset": -1}"#,
         ];
-        std::fs::write(&path, lines.join("\n")).expect("write");
+        let mut bytes = format!("\u{feff}{}\n", lines.join("\r\n")).into_bytes();
+        bytes.extend(b"{\"audio\": \"d.wav\", \"text\": \"caf\xe9\"}");
+        std::fs::write(&path, bytes).expect("write");
         let manifest = Manifest::read(&path).expect("manifest");
         assert_eq!(manifest.utterances[0].text.as_deref(), Some("go two"));
         assert_eq!(manifest.utterances[0].audio, folder.path().join("a.wav"));
         assert_eq!(manifest.utterances[1].text, None);
-        assert_eq!(manifest.rejected.len(), 5);
+        assert_eq!(manifest.rejected.len(), 6);
+        assert!(manifest.rejected[5].contains("m.jsonl:8: is not UTF-8"), "{}", manifest.rejected[5]);
         assert!(manifest.rejected[0].contains("m.jsonl:3: b.wav: `text` is empty"), "{}", manifest.rejected[0]);
         assert!(manifest.rejected[4].contains("`offset` = -1: must be at least 0 s"), "{}", manifest.rejected[4]);
         std::fs::write(&path, "\n").expect("write");

@@ -204,6 +204,21 @@ impl ModelDir {
         Ok(())
     }
 
+    /// Removes what was tuned for other weights: settings of the beam search, priors and calibration. A language model
+    /// stays, words are words; what went is told.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn forget_tuning(&self) -> Result<()> {
+        for path in [DECODER_FILE, PRIORS_FILE, CONFIDENCE_FILE].map(|name| self.path.join(name)) {
+            if path.is_file() {
+                std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+                tracing::warn!("{}: removed, it was for the weights before; `eddy tune` makes it anew", path.display());
+            }
+        }
+        Ok(())
+    }
+
     /// Writes all but the weights into `path` (made if missing), each file atomically.
     ///
     /// # Errors

@@ -57,6 +57,15 @@ pub struct Recognizer {
     fingerprint: String,
 }
 
+/// What a session would tell if it ended here.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    /// The current segment, and what follows it.
+    pub segments: Vec<Segment>,
+    /// Whether the first of them ends by a rule or by hand, not by the session's end.
+    pub by_rule: bool,
+}
+
 impl Recognizer {
     /// Loads the weights.
     ///
@@ -209,6 +218,38 @@ impl Recognizer {
         let heard = heard(&self.model.config.front_end, &session.pending);
         self.segmenter.end_segment(&mut session.text, heard, events);
         Ok(())
+    }
+
+    /// What `session`, which goes on undisturbed, would tell if it ended after `tail`: text up to the last sample, whatever
+    /// the block grid.
+    ///
+    /// # Errors
+    /// As [`Recognizer::push`].
+    pub(crate) fn look_ahead(&self, session: &Session, tail: &Frames) -> Result<Ahead> {
+        let (mut fork, mut events) = (session.fork(), Vec::new());
+        self.push(&mut fork, tail, &mut events)?;
+        for (start, len) in blocks::due(self.direction, self.model.config.encoder.stacking, fork.pending.len(), true) {
+            self.run_block(&mut fork, start, len, &mut events, &mut |_| {})?;
+        }
+        let is_final = |event: &Event| matches!(event, Event::Final(_));
+        let by_rule = events.iter().any(is_final);
+        let heard = heard(&self.model.config.front_end, &fork.pending);
+        self.segmenter.end_segment(&mut fork.text, heard, &mut events);
+        let segments = events.into_iter().filter_map(|event| match event {
+            Event::Final(segment) => Some(segment),
+            _ => None,
+        });
+        Ok(Ahead { segments: segments.collect(), by_rule })
+    }
+
+    /// What the current segment of `session` would be if it ended where its blocks have got to.
+    pub(crate) fn segment_so_far(&self, session: &Session) -> Option<Segment> {
+        let (mut text, mut events) = (session.text.clone(), Vec::new());
+        self.segmenter.end_segment(&mut text, heard(&self.model.config.front_end, &session.pending), &mut events);
+        events.into_iter().find_map(|event| match event {
+            Event::Final(segment) => Some(segment),
+            _ => None,
+        })
     }
 
     /// Everything that `session` needs to go on later or elsewhere with the same model.

@@ -74,6 +74,11 @@ impl SegmenterState {
         }
     }
 
+    /// These words of the segment stay as they are.
+    pub fn commit(&mut self, words: Vec<Word>) {
+        self.committed = words;
+    }
+
     /// The segment ends by hand before this output frame.
     pub fn end_before(&mut self, frame: u64) {
         self.manual_ends.push(frame);

@@ -6,6 +6,7 @@ use super::segmenter::{SegmenterSnapshot, SegmenterState};
 use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
 use crate::stage::Frames;
+use crate::transcript::Word;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -26,6 +27,11 @@ impl Session {
     /// A session that goes on from here by itself; this one is not disturbed.
     pub fn fork(&self) -> Session {
         Session { pending: self.pending.clone(), state: self.state.fork(), text: self.text.clone() }
+    }
+
+    /// Words of the current segment that have been told as final: they stay as they are.
+    pub(crate) fn commit(&mut self, words: Vec<Word>) {
+        self.text.commit(words);
     }
 
     /// Feature frames taken so far.

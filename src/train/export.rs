@@ -145,6 +145,9 @@ pub fn export(run: &Path, choice: Choice, kind: Kind, out: &Path) -> Result<()> 
         return Err(Error::training(run, "no training run: name the folder that `eddy train` made"));
     }
     let files = folder.chosen(choice)?;
+    if out.canonicalize().is_ok_and(|out| run.canonicalize().is_ok_and(|run| run == out)) {
+        return Err(Error::training(out, "is the training's own folder: name another for the model"));
+    }
     let model = ModelDir { path: out.to_path_buf(), ..folder.model()? };
     let tensors = mean(&files)?;
     model.save()?;
@@ -152,9 +155,21 @@ pub fn export(run: &Path, choice: Choice, kind: Kind, out: &Path) -> Result<()> 
     weights::write(&tensors, &model.weights_path(), None)?;
     let recipe = std::fs::read(folder.recipe()).map_err(|error| Error::io(folder.recipe(), error))?;
     write_atomically(&out.join("recipe.toml"), &recipe)?;
+    model.forget_tuning()?;
     let card = out.join("MODEL.md");
     // A card that somebody wrote is kept.
-    if card.exists() { Ok(()) } else { write_atomically(&card, card_text(&folder, &model, choice)?.as_bytes()) }
+    match std::fs::read_to_string(&card) {
+        Ok(text) if !is_as_exported(&text) => {
+            tracing::warn!("{}: kept as it was; what it measures is not this model", card.display());
+            Ok(())
+        }
+        _ => write_atomically(&card, card_text(&folder, &model, choice)?.as_bytes()),
+    }
+}
+
+/// Whether a model card is one of [`card_text`], with nothing added.
+fn is_as_exported(text: &str) -> bool {
+    text.contains("\n\nWeights: ") && text.contains("\n\nCommit: ") && text.lines().count() <= CARD_LINES
 }
 
 /// Epochs that a run has done, 0 where there is none.
@@ -185,6 +200,9 @@ fn mean(files: &[PathBuf]) -> Result<Vec<(String, Tensor)>> {
     let count = files.len() as f64;
     Ok(sum.into_iter().map(|(name, total)| (name, total / count)).collect())
 }
+
+/// Lines of [`card_text`].
+const CARD_LINES: usize = 7;
 
 /// The facts of a training, as a model card to be completed with measurements.
 fn card_text(folder: &RunFolder, model: &ModelDir, choice: Choice) -> Result<String> {

@@ -401,8 +401,12 @@ impl TrainConfig {
             return Err(Error::invalid("augment.noise_kinds", "[]", "at least one kind"));
         }
         // The projection is one more; with that too nothing would be left to train.
-        let most = (self.model.layers + 1).saturating_sub(train.drop_layers.max(1));
-        if train.freeze_layers > most || train.drop_layers > self.model.layers + 1 {
+        let layers = self.model.layers + 1;
+        if train.drop_layers > layers {
+            return Err(Error::invalid("train.drop_layers", train.drop_layers, format!("at most {layers}")));
+        }
+        let most = layers.saturating_sub(train.drop_layers.max(1));
+        if train.freeze_layers > most {
             let allowed = format!("at most {most}, with train.drop_layers = {}", train.drop_layers);
             return Err(Error::invalid("train.freeze_layers", train.freeze_layers, allowed));
         }

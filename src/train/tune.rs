@@ -4,7 +4,7 @@
 //! small is the mean of the manifests' word error rates, so that a large one does not speak for all.
 
 use super::evaluate::rights;
-use crate::corpus::{Manifest, all_cores, for_each_parallel};
+use crate::corpus::{Manifest, all_cores, cut_short, for_each_parallel};
 use crate::ctc::{BeamConfig, BeamSearch, TokenPriors};
 use crate::error::{Error, Result};
 use crate::lm::NgramLm;
@@ -65,6 +65,7 @@ pub struct Calibrated {
 pub struct Tuner {
     items: Vec<Item>,
     sets: usize,
+    left_out: usize,
     priors: TokenPriors,
     search: BeamSearch,
     segmenter: Segmenter,
@@ -86,7 +87,7 @@ impl Tuner {
         let search = BeamSearch::new(recognizer.tokens(), lm, BeamConfig::default(), recognizer.output_frame())?;
         let total = manifests.iter().map(|manifest| manifest.utterances.len()).sum();
         let mut items = Vec::new();
-        let mut done = 0;
+        let (mut done, mut left_out) = (0, 0);
         for (set, manifest) in manifests.iter().enumerate() {
             for utterance in &manifest.utterances {
                 done += 1;
@@ -101,12 +102,16 @@ impl Tuner {
                         Err(error) => failed = Err(error),
                     }
                 };
-                let heard = utterance
-                    .open()
-                    .and_then(|mut source| recognizer.transcribe_observed(source.as_mut(), None, &mut observe));
+                let heard = utterance.open().and_then(|mut source| {
+                    recognizer.transcribe_observed(source.as_mut(), None, &mut observe)?;
+                    source.truncation().map_or(Ok(()), |missing| Err(cut_short(&utterance.audio, missing)))
+                });
                 match heard.and(failed) {
                     Ok(()) => items.push(Item { set, reference, blocks }),
-                    Err(error) => tracing::error!("{error} (left out)"),
+                    Err(error) => {
+                        tracing::error!("{} (left out)", error.naming(&utterance.audio));
+                        left_out += 1;
+                    }
                 }
             }
         }
@@ -120,7 +125,12 @@ impl Tuner {
         let priors = TokenPriors::from_posteriors(&sums);
         let search = search.with_priors(priors.clone())?;
         let segmenter = recognizer.segmenter().with_search(search.with_config(BeamConfig::default())?)?;
-        Ok(Tuner { items, sets: manifests.len(), priors, search, segmenter })
+        Ok(Tuner { items, sets: manifests.len(), left_out, priors, search, segmenter })
+    }
+
+    /// Recordings that could not be read or were cut short.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// How often the network says each token on the recordings.

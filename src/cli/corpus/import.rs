@@ -3,7 +3,7 @@
 use crate::corpus::{CorpusKind, Import, ImportOptions, all_cores, import, write_manifest};
 use anyhow::{Context, Result};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,6 +48,9 @@ pub(super) fn run(args: ImportArgs) -> Result<u8> {
     });
     bar.finish_and_clear();
     let imported = imported?;
+    let mut read: Vec<&Path> = imported.utterances.iter().map(|utterance| utterance.place.0.as_path()).collect();
+    read.dedup();
+    crate::cli::not_over("--output", &args.output, &read)?;
     for problem in &imported.problems {
         tracing::error!("{problem}");
     }

@@ -61,6 +61,7 @@ pub(super) fn run_prune(args: PruneArgs) -> Result<u8> {
         (Some(threshold), _) => anyhow::bail!("--threshold = {threshold}: must be 0 or more"),
         (None, most) => PruneTo::Ngrams(most.unwrap_or_default()),
     };
+    crate::cli::not_over("--out", &args.out, &[&args.input])?;
     let table = NgramTable::load_arpa(&args.input)?;
     if let PruneTo::Ngrams(most) = to
         && most < table.counts()[0]
@@ -76,6 +77,7 @@ pub(super) fn run_prune(args: PruneArgs) -> Result<u8> {
 
 /// Runs `eddy lm build`.
 pub(super) fn run_build(args: BuildArgs) -> Result<u8> {
+    crate::cli::not_over("--out", &args.out, &[&args.input])?;
     let table = NgramTable::load_arpa(&args.input)?;
     let lm = match args.bits {
         32 => NgramLm::pack(&table),

@@ -57,6 +57,8 @@ pub(super) fn run(args: EstimateArgs) -> Result<u8> {
         memory_mb: args.memory,
         temporary: args.temporary.unwrap_or_else(std::env::temp_dir),
     };
+    let inputs = args.texts.iter().chain(&args.vocabulary).map(PathBuf::as_path).collect::<Vec<_>>();
+    crate::cli::not_over("--out", &args.out, &inputs)?;
     let mut estimator = Estimator::new(config)?;
     let mut sentences = 0;
     for path in &args.texts {

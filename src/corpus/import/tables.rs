@@ -33,10 +33,11 @@ pub(super) fn read_common_voice(path: &Path) -> Result<Import> {
     let mut rows = lines(&table, &mut import)?.into_iter();
     let (_, header) = rows.next().ok_or_else(|| Error::training(&table, "is empty"))?;
     let header: Vec<&str> = header.split('\t').collect();
-    let [name, sentence, speaker] = columns(&table, &header, ["path", "sentence", "client_id"])?;
+    let [name, sentence] = columns(&table, &header, ["path", "sentence"])?;
+    let speaker = header.iter().position(|column| *column == "client_id");
     for (number, row) in rows {
         let fields: Vec<&str> = row.split('\t').collect();
-        let (Some(&file), Some(&text), Some(&speaker)) = (fields.get(name), fields.get(sentence), fields.get(speaker))
+        let (Some(&file), Some(&text), true) = (fields.get(name), fields.get(sentence), fields.len() >= header.len())
         else {
             let reason = format!("{} columns: must be {}, parted by tabs", fields.len(), header.len());
             import.problem((&table, number), reason);
@@ -47,7 +48,7 @@ pub(super) fn read_common_voice(path: &Path) -> Result<Import> {
         import.utterances.push(Imported {
             audio: clips.join(if whole { file.to_string() } else { format!("{file}.mp3") }),
             text: text.to_string(),
-            speaker: Some(speaker.to_string()).filter(|speaker| !speaker.is_empty()),
+            speaker: speaker.map(|place| fields[place].to_string()).filter(|speaker| !speaker.is_empty()),
             offset: None,
             duration: None,
             place: (table.clone(), number),
@@ -77,6 +78,10 @@ pub(super) fn read_deepspeech(path: &Path) -> Result<Import> {
         };
         let number = row.position().map_or(0, |position| position.line() as usize);
         match (row.get(name), row.get(transcript)) {
+            (Some(_), Some(text)) if text.contains('\n') => {
+                let reason = "the transcript goes on over several lines: a quotation mark is not closed";
+                import.problem((&table, number), reason);
+            }
             (Some(file), Some(text)) => import.utterances.push(Imported {
                 audio: folder.join(file),
                 text: text.to_string(),

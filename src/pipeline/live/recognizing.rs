@@ -2,7 +2,7 @@
 
 use super::{LiveEvent, Monitor, Observer, Work, WorkKind, died, tell, time};
 use crate::error::Result;
-use crate::recognizer::{Event, Recognizer, Segment, Session, Word};
+use crate::recognizer::{Ahead, Alternative, Event, Recognizer, Segment, Session, Word};
 use crate::stage::Frames;
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,9 @@ pub(super) struct Recognizing {
     rate: u32,
     /// Sample of the time line at which the session's block grid begins.
     origin: u64,
-    /// Words of the current segment that never change again.
+    /// Words of the session's segment that were told in a final before the session itself had got to its end.
+    finished: usize,
+    /// Words after them that never change again.
     committed: Vec<Word>,
     /// What the last partial result told: committed words, all words.
     told: (usize, Vec<Word>),
@@ -47,6 +49,7 @@ impl Recognizing {
             monitor,
             rate,
             origin: 0,
+            finished: 0,
             committed: Vec::new(),
             told: (0, Vec::new()),
             likeliest: Vec::new(),
@@ -113,14 +116,14 @@ impl Recognizing {
     fn take(&mut self, at: u64, fresh: &mut Vec<Event>) {
         for event in fresh.drain(..) {
             match event {
-                Event::Partial { committed, .. } => self.committed = self.placed(committed),
+                Event::Partial { committed, .. } => self.committed = self.placed(self.unfinished(committed)),
                 Event::Final(segment) => {
-                    self.committed.clear();
-                    self.told = (0, Vec::new());
-                    self.likeliest.clear();
-                    if let Some(placed) = Segment::new(self.placed(segment.words)) {
-                        let alternatives = segment.alternatives;
-                        self.tell(at, Event::Final(Segment { alternatives, ..placed }));
+                    let words = self.unfinished(segment.words);
+                    if std::mem::take(&mut self.finished) > 0 && words.is_empty() {
+                        // It was told already; what is on show belongs to the next.
+                        self.committed.clear();
+                    } else {
+                        self.tell_final(at, words, segment.alternatives);
                     }
                 }
                 Event::Gap { lost } => self.tell(at, Event::Gap { lost }),
@@ -128,18 +131,27 @@ impl Recognizing {
         }
     }
 
+    /// Words of the session's segment, or of several, without those that were told in a final before.
+    fn unfinished(&self, words: Vec<Word>) -> Vec<Word> {
+        words.into_iter().skip(self.finished).collect()
+    }
+
+    fn tell_final(&mut self, at: u64, words: Vec<Word>, alternatives: Vec<Alternative>) {
+        self.committed.clear();
+        self.told = (0, Vec::new());
+        self.likeliest.clear();
+        if let Some(placed) = Segment::new(self.placed(words)) {
+            self.tell(at, Event::Final(Segment { alternatives, ..placed }));
+        }
+    }
+
     /// What is known at this moment: committed words from the session, the rest from a fork of it that ends here, as far
     /// as it is steady.
     fn partial(&mut self, at: u64, tail: &Frames) -> Result<()> {
-        let mut fork = self.session.fork();
-        let mut ahead = Vec::new();
-        self.recognizer.push(&mut fork, tail, &mut ahead)?;
-        self.recognizer.finish(fork, &mut ahead)?;
-        let segments = ahead.into_iter().filter_map(|event| match event {
-            Event::Final(segment) => Some(segment.words),
-            _ => None,
-        });
-        let words = self.placed(segments.flatten().collect());
+        let ahead = self.recognizer.look_ahead(&self.session, tail)?;
+        self.finish_early(at, &ahead);
+        let words = ahead.segments.into_iter().flat_map(|segment| segment.words).collect();
+        let words = self.placed(self.unfinished(words));
         let mut all = self.committed.clone();
         all.extend(words.into_iter().skip(self.committed.len()));
         let shown = steadied(&all, &self.likeliest, &self.told.1, self.committed.len());
@@ -151,6 +163,28 @@ impl Recognizing {
             self.tell(at, Event::Partial { committed: self.committed.clone(), tentative });
         }
         Ok(())
+    }
+
+    /// Tells the final of a segment whose endpoint the fork has seen already, where the session has all of its words and
+    /// only its blocks, which wait to be full, are not there yet. The session keeps to what was told.
+    fn finish_early(&mut self, at: u64, ahead: &Ahead) {
+        let Some(segment) = ahead.segments.first().filter(|_| ahead.by_rule && self.finished == 0) else {
+            return;
+        };
+        // Silence of the network's whole delay: every word has left the blocks that still wait.
+        let direction = self.recognizer.direction();
+        let delay = self.recognizer.model().latency_ms(direction).unwrap_or(f64::INFINITY);
+        let silence = time(at - self.origin, self.rate).saturating_sub(segment.end);
+        if silence.as_secs_f64() * 1000.0 < delay {
+            return;
+        }
+        let texts = |segment: &Segment| segment.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+        let same = |own: Segment| texts(&own) == texts(segment);
+        if self.recognizer.segment_so_far(&self.session).is_some_and(same) {
+            self.session.commit(segment.words.clone());
+            self.finished = segment.words.len();
+            self.tell_final(at, segment.words.clone(), segment.alternatives.clone());
+        }
     }
 
     fn gap(&mut self, at: u64, lost: u64) {

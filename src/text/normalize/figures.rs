@@ -17,7 +17,7 @@ const NO_PLURALS: [&str; 9] = ["was", "is", "has", "as", "does", "this", "its", 
 impl Reader {
     /// Says the number that stands at `self.at`, with all that belongs to it.
     pub(super) fn say_number(&mut self, digits: &str, grouped: bool) {
-        if self.say_clock(digits) || self.say_fraction(digits) || self.say_groups(digits) {
+        if self.say_clock(digits) || self.say_date(digits) || self.say_fraction(digits) || self.say_groups(digits) {
             return;
         }
         let (said, next) = self.numeral(digits, grouped);
@@ -130,7 +130,33 @@ impl Reader {
         (self.mark(at + 1) == Some('.') && self.word(last) == Some("m")).then_some((said, last + 1))
     }
 
-    /// `3/4`, `1 1/2`, `24/7`, `3/4/2005`.
+    /// `12/25/1999`, `1999-12-25`: the numbers one after another, the year as a year.
+    fn say_date(&mut self, digits: &str) -> bool {
+        let at = self.at;
+        let Some(mark @ ('/' | '-')) = self.mark(at + 1).filter(|&mark| self.mark(at + 3) == Some(mark)) else {
+            return false;
+        };
+        let (Some(second), Some(third)) = (self.digits(at + 2), self.digits(at + 4)) else {
+            return false;
+        };
+        let parts = [digits, second, third];
+        let lengths = parts.map(str::len);
+        let is_date = match mark {
+            '/' => matches!(lengths, [1..=2, 1..=2, 4]),
+            _ => lengths == [4, 2, 2],
+        };
+        let alone = self.mark(at + 5) != Some(mark);
+        let [Some(first), Some(second), Some(third)] = parts.map(value) else {
+            return false;
+        };
+        let said = |value: u64| if YEARS.contains(&value) { year(value) } else { cardinal(value) };
+        if is_date && alone {
+            self.say_to(&[first, second, third].map(said).join(" "), at + 5);
+        }
+        is_date && alone
+    }
+
+    /// `3/4`, `1 1/2`, `24/7`.
     fn say_fraction(&mut self, digits: &str) -> bool {
         let part = |at: usize| {
             let (above, below) = (self.digits(at)?, self.digits(at + 2).filter(|_| self.mark(at + 1) == Some('/'))?);
@@ -140,7 +166,8 @@ impl Reader {
         let at = self.at;
         if let Some((above, below)) = part(at) {
             let said = fraction(above, below).filter(|_| (above, below) != (9, 11));
-            let listed = || format!("{} {}", cardinal(above), cardinal(below));
+            let said_alone = |value: u64| if YEARS.contains(&value) { year(value) } else { cardinal(value) };
+            let listed = || format!("{} {}", said_alone(above), said_alone(below));
             self.say_to(&said.unwrap_or_else(listed), at + 3);
             return true;
         }

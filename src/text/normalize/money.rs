@@ -110,6 +110,11 @@ impl Reader {
     /// Says the unit that follows a number: `°C`, `¢`, `kg`, `km/h`.
     pub(super) fn say_unit(&mut self, single: bool) {
         let (at, number) = (self.at, usize::from(!single));
+        if let Some(mark @ ('$' | '£' | '€' | '¥')) = self.mark(at)
+            && self.digits(at + 1).is_none()
+        {
+            return self.say_to(currency(mark).units[number], at + 1);
+        }
         if self.mark(at) == Some('¢') {
             return self.say_to(["cent", "cents"][number], at + 1);
         }

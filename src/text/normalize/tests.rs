@@ -55,8 +55,19 @@ fn abbreviations() {
 }
 
 #[test]
+fn dates_in_figures() {
+    check(&[
+        ("12/25/1999, 05/06/1998", "twelve twenty five nineteen ninety nine five six nineteen ninety eight"),
+        ("on 1999-12-25.", "on nineteen ninety nine twelve twenty five"),
+        ("2019/2020", "twenty nineteen twenty twenty"),
+        ("3/4 of 24/7", "three quarters of twenty four seven"),
+    ]);
+}
+
+#[test]
 fn money_and_units() {
     check(&[
+        ("5$ or 1€, $3", "five dollars or one euro three dollars"),
         ("$5, $1 and $3.50", "five dollars one dollar and three dollars and fifty cents"),
         ("$1.01, $0.50, $0.01, $2.00", "one dollar and one cent fifty cents one cent two dollars"),
         ("\u{a3}5.20 or \u{20ac}1,000", "five pounds and twenty pence or one thousand euros"),
