@@ -153,6 +153,8 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut dyn Wri
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A name may have 255 bytes: a long one has no room for what is added.
+    let name: String = name.chars().take(if name.len() > 200 { 50 } else { 200 }).collect();
     let temporary = path.with_file_name(format!(".{name}.{}-{number}{TEMPORARY}", std::process::id()));
     let io = |error| Error::io(path, error);
     let all = || {

@@ -517,3 +517,63 @@ fn a_killed_run_is_resumed() {
         }
     }
 }
+
+/// A disk that fills up while a session is recorded, by a limit on the size of files: the session goes on and says so.
+#[cfg(unix)]
+#[test]
+fn a_recording_that_cannot_grow_costs_no_text() {
+    let bench = Bench::new();
+    write_sound(&bench.path("long.wav"), 20.0, 16_000, 3);
+    let whole = bench.eddy(&["listen", "--model", "model", "--plain", "--from", "long.wav"]);
+    assert_eq!(code(&whole), 0, "{}", err(&whole));
+    // Blocks of 512 or 1024 bytes, by shell; the recording is of 1.3 MB.
+    let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" listen --model model --plain --from long.wav --record r.wav";
+    let mut command = Command::new("sh");
+    command.current_dir(bench.folder.path()).env_remove("RUST_LOG").args(["-c", script, env!("CARGO_BIN_EXE_eddy")]);
+    let limited = command.output().expect("sh runs");
+    assert_eq!(code(&limited), 1, "{}", err(&limited));
+    assert!(err(&limited).contains("the recording ends, the session goes on"), "{}", err(&limited));
+    assert_eq!(out(&limited), out(&whole));
+    let mut recorded = eddy::audio::open(&bench.path("r.wav")).expect("what was written can be read");
+    let samples = eddy::audio::read_all(recorded.as_mut()).expect("samples").len();
+    assert!(samples > 16_000, "{samples}");
+    // Nothing is taken away by a session that cannot start.
+    std::fs::write(bench.path("keep.txt"), "yesterday").expect("write");
+    let failed = bench.eddy(&[
+        "listen",
+        "--model",
+        "model",
+        "--from",
+        "good.wav",
+        "--record",
+        "nowhere/r.wav",
+        "--out",
+        "keep.txt",
+    ]);
+    assert_eq!(code(&failed), 2, "{}", err(&failed));
+    assert_eq!(std::fs::read_to_string(bench.path("keep.txt")).expect("kept"), "yesterday");
+}
+
+#[test]
+fn what_is_cut_short_or_bad_among_inputs_is_told_everywhere() {
+    let bench = Bench::new();
+    std::fs::copy(bench.path("good.wav"), bench.path("cut.wav")).expect("copied");
+    truncate(&bench.path("cut.wav"), 0.5);
+    let lines = "{\"audio\": \"cut.wav\", \"text\": \"go\"}\nnonsense\n{\"audio\": \"good.wav\", \"offset\": 0.5, \"duration\": 1}\n";
+    std::fs::write(bench.path("m.jsonl"), lines).expect("manifest");
+    let scored = bench.eddy(&["evaluate", "--model", "model", "m.jsonl"]);
+    assert_eq!(code(&scored), 1);
+    assert!(err(&scored).contains("cut.wav: warning:") && err(&scored).contains("m.jsonl:2:"), "{}", err(&scored));
+    let gates = bench.eddy(&["lab", "gates", "--model", "model", "cut.wav"]);
+    assert_eq!(code(&gates), 1, "{}", err(&gates));
+    assert!(err(&gates).contains("cut.wav: warning:"), "{}", err(&gates));
+    let heard = bench.transcribe(&["m.jsonl", "missing.jsonl", "good.wav", "no*.wav"]);
+    assert_eq!(code(&heard), 1);
+    for part in ["m.jsonl:2:", "missing.jsonl: No such file", "no*.wav: no recording matches", "cut.wav: warning:"] {
+        assert!(err(&heard).contains(part), "{part:?} not in {}", err(&heard));
+    }
+    let names: Vec<&str> = out(&heard).lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(names, ["cut.wav", "good.wav#t=0.5,1.5", "good.wav"], "{}", out(&heard));
+    let over = bench.eddy(&["features", "good.wav", "--out", "./good.wav"]);
+    assert_refused(&over, &["good.wav is needed: name another file"]);
+}

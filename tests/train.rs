@@ -4,9 +4,12 @@
 use eddy::audio::{self, WavWriter};
 use eddy::train::{Adaptation, Choice, Manifest, Start, TrainConfig, Trainer, evaluate, export};
 use eddy::{Error, ModelDir, Recognizer, RecognizerConfig};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tch::{Device, Kind};
 
 const RATE: u32 = 8000;
@@ -99,6 +102,29 @@ frequency_masks = 1
 frequency_width = 2
 "#
         )
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
+        command.current_dir(self.folder.path()).env_remove("EDDY_MODEL").env_remove("RUST_LOG").args(arguments);
+        command
+    }
+
+    fn eddy(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("eddy runs")
+    }
+
+    /// What `eddy` prints when all goes well.
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.eddy(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Steps that a run has told of.
+    fn steps(&self, run: &str) -> usize {
+        let metrics = std::fs::read_to_string(self.path(run).join("metrics.jsonl")).unwrap_or_default();
+        metrics.lines().filter(|line| line.contains("\"step\"")).count()
     }
 
     /// Adds to the training manifest.
@@ -324,7 +350,7 @@ fn dropped_layers_start_anew_with_the_recipes_own_tokens() {
     }
     let impossible = recipe.replace("[augment]", "drop_layers = 2\nfreeze_layers = 2\n[augment]");
     let error = corpus.trainer(&impossible, "third", Start::Fresh).err().expect("refused").to_string();
-    assert!(error.contains("train.freeze_layers = 2: must be at most 3"), "{error}");
+    assert!(error.contains("train.freeze_layers = 2: must be at most 1, with train.drop_layers = 2"), "{error}");
 }
 
 /// Single words of several lengths as classes; noise is the class without a name.
@@ -366,6 +392,14 @@ fn a_classifier_learns_its_classes() {
         let mut noise = audio::open(&corpus.path("noise.wav")).expect("opened");
         let classes = recognizer.classify(noise.as_mut()).expect("classes");
         assert_eq!((classes.best(), classes.classes.len()), ("", 4), "{direction}");
+        let path = corpus.path(&format!("{direction}-model")).display().to_string();
+        let told = corpus.done(&["evaluate", "--json", "--model", &path, "train.jsonl"]);
+        let told: Value = serde_json::from_str(&told).expect("an object");
+        assert_eq!((&told["accuracy"], &told["confusion"]["mid"]["mid"]), (&json!(1.0), &json!(4)), "{told}");
+        let told = corpus.done(&["classify", "--json", "--model", &path, "class0.wav", "class1.wav"]);
+        let classes_told: Vec<Value> =
+            told.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object")["class"].clone()).collect();
+        assert_eq!(classes_told, ["low", "mid"], "{told}");
         let sum: f32 = classes.classes.iter().map(|(_, probability)| probability).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
         assert!(recognizer.session().is_err(), "there is no stream of classes");
@@ -381,4 +415,72 @@ fn a_classifier_learns_its_classes() {
             .and_then(|config| Trainer::new(config, &recipe, &corpus.path("bad"), Start::Fresh, Device::Cpu).map(drop));
         assert!(outcome.expect_err(wanted).to_string().contains(wanted), "{wanted}");
     }
+}
+
+/// The program itself: Ctrl-C saves, `--resume` goes on, what is exported can be used.
+#[cfg(unix)]
+#[test]
+fn a_training_stopped_by_ctrl_c_goes_on_and_is_exported() {
+    let corpus = Corpus::new();
+    corpus.write("recipe.toml", &corpus.recipe(100_000, ""));
+    let mut before = 0;
+    for resume in [false, true] {
+        let mut arguments = vec!["train", "recipe.toml", "--run", "run", "--threads", "1"];
+        arguments.extend(resume.then_some("--resume"));
+        let child = corpus.command(&arguments).stderr(Stdio::piped()).spawn().expect("eddy runs");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while corpus.steps("run") < before + 8 {
+            assert!(Instant::now() < deadline, "no step after {before}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert!(killed.success());
+        let output = child.wait_with_output().expect("ended");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("saved: eddy train recipe.toml --run run --resume --threads 1"), "{told}");
+        before = corpus.steps("run");
+    }
+    let again = corpus.eddy(&["train", "recipe.toml", "--run", "run"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("go on with --resume"), "{again:?}");
+    corpus.done(&["export", "run", "--last", "--dtype", "f32", "-o", "mine"]);
+    let own = corpus.eddy(&["export", "run", "--last", "-o", "run"]);
+    assert_eq!(own.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&own.stderr).contains("the training's own folder"), "{own:?}");
+    let facts: Value = serde_json::from_str(&corpus.done(&["inspect", "mine", "--json"])).expect("an object");
+    assert_eq!((&facts["name"], &facts["weight_kinds"]), (&json!("tones"), &json!(["F32"])));
+    assert!(facts["resampling"][1]["delay_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{facts}");
+    corpus.done(&["transcribe", "--model", "mine", "0.wav"]);
+    let line = corpus.done(&["evaluate", "--json", "--model", "mine", "train.jsonl"]);
+    let line: Value = serde_json::from_str(&line).expect("an object");
+    assert_eq!((&line["utterances"], &line["words"]), (&json!(9), &json!(17)));
+    assert!(corpus.done(&["plot", "run", "-o", "curves.svg"]).contains("curves.svg"));
+    assert!(std::fs::read_to_string(corpus.path("curves.svg")).expect("picture").contains("polyline"));
+    // What was tuned for other weights does not stay beside these.
+    corpus.write("mine/priors.json", "{}");
+    corpus.done(&["export", "run", "--last", "-o", "mine"]);
+    assert!(!corpus.path("mine/priors.json").exists());
+    for (more, dim) in [(&["--model", "mine"][..], 12), (&["--model", "mine", "--raw"], 12), (&["--ceps", "7"], 7)] {
+        corpus.done(&[&["features", "0.wav", "--out", "f.npy"], more].concat());
+        let bytes = std::fs::read(corpus.path("f.npy")).expect("features");
+        let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
+        assert!(header.contains("'<f4'") && header.contains(&format!(", {dim})")), "{more:?}: {header}");
+    }
+}
+
+#[test]
+fn a_comparison_is_of_one_recipe() {
+    let corpus = Corpus::new();
+    let recipe = corpus.recipe(2, "").replace("join_probability = 0.2", "join_probability = 0");
+    corpus.write("recipe.toml", &recipe);
+    let compare = ["lab", "compare", "recipe.toml", "-o", "out", "--cell", "rnn,gru", "--direction", "forward"];
+    let table = corpus.done(&compare);
+    assert!(table.contains("| rnn | forward |") && table.contains("| gru | forward |"), "{table}");
+    assert!(corpus.path("out/curves.svg").is_file() && corpus.path("out/table.md").is_file());
+    assert_eq!(corpus.done(&compare), table, "nothing is trained twice");
+    corpus.write("recipe.toml", &recipe.replace("hidden = 24", "hidden = 20"));
+    let other = corpus.eddy(&compare);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("made by another recipe"), "{other:?}");
 }

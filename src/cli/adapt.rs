@@ -75,7 +75,16 @@ fn add_card(base: &ModelDir, output: &Path) -> crate::Result<()> {
 /// Runs it.
 pub(super) fn run(args: AdaptArgs) -> Result<u8> {
     let model = ModelDir::open(&args.model.resolve()?)?;
+    let made = !args.output.exists();
     check_output(&args.output, &model)?;
+    let output = args.output.clone();
+    adapt(args, model).inspect_err(|_| {
+        // It was made for the check; one with anything in it stays.
+        let _ = if made { std::fs::remove_dir(&output) } else { Ok(()) };
+    })
+}
+
+fn adapt(args: AdaptArgs, model: ModelDir) -> Result<u8> {
     let adaptation = Adaptation {
         train: args.manifests,
         dev: args.dev,

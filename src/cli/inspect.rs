@@ -2,6 +2,7 @@
 
 use super::args::{ModelArgs, maybe_path};
 use super::show::show;
+use crate::frontend::FrontEnd;
 use crate::text::TokenTable;
 use crate::{Direction, ModelConfig, ModelDir};
 use anyhow::{Context, Result};
@@ -96,7 +97,7 @@ fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
         "{}\n\nfeatures    {} MFCC of {} mel filters, {} ms every {} ms, {} Hz, CMVN over {} frames\n\
          network     {} layers of {} {} units, {} frames stacked\n\
          tokens      {}: {}\n\
-         weights     {} ({}), directory {:.1} MB\n\nalgorithmic latency at {} Hz (other rates add the resampler's delay)\n{}",
+         weights     {} ({}), directory {:.1} MB\n\nalgorithmic latency at {} Hz\n{}{}",
         config.name,
         front.num_ceps,
         front.num_mels,
@@ -115,7 +116,20 @@ fn as_text(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> String {
         bytes as f64 / 1e6,
         front.sample_rate_hz,
         latencies.concat(),
+        resampling(config)
+            .into_iter()
+            .map(|(rate, ms)| format!("  {ms:.1} ms more at {rate} Hz\n"))
+            .collect::<String>(),
     )
+}
+
+/// Rates of common microphones and recordings with the delay in ms that resampling adds; those without any are left out.
+fn resampling(config: &ModelConfig) -> Vec<(u32, f64)> {
+    let delay = |rate: u32| {
+        let front_end = FrontEnd::new(&config.front_end, rate, None).ok()?;
+        Some((rate, 1000.0 * front_end.resampler_delay_seconds())).filter(|(_, delay)| *delay > 0.0)
+    };
+    [8000, 16_000, 44_100, 48_000].into_iter().filter_map(delay).collect()
 }
 
 fn tokens(table: &TokenTable) -> impl Iterator<Item = &str> {
@@ -150,6 +164,8 @@ fn as_json(model: &ModelDir, weights: &WeightFacts, bytes: u64) -> Value {
         "bytes": bytes,
         "streams": default != Some(Direction::Full),
         "latency_ms": default.and_then(|direction| config.latency_ms(direction)),
+        "resampling": resampling(config).into_iter()
+            .map(|(rate, ms)| json!({ "sample_rate_hz": rate, "delay_ms": ms })).collect::<Vec<_>>(),
         "latencies": config.directions().into_iter().map(latency).collect::<Vec<_>>(),
     })
 }

@@ -94,16 +94,28 @@ fn set(encoder: &Encoder, name: &str, change: impl Fn(Tensor)) {
     tch::no_grad(|| chosen.for_each(|(_, tensor)| change(tensor)));
 }
 
-/// The factor a step by which the norms grow (above 1) or fall, from a straight line through their logarithms; `None`
-/// with less than two norms above 0.
-pub fn fitted_rate(norms: &[f64]) -> Option<f64> {
+/// A straight line through the logarithms of norms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FittedRate {
+    /// The factor a step by which the norms grow (above 1) or fall.
+    pub factor: f64,
+    /// How much of their spread the line explains (R squared): near 1 they grow or fall exponentially.
+    pub fit: f64,
+}
+
+/// The line through all norms above 0; `None` with less than two.
+pub fn fitted_rate(norms: &[f64]) -> Option<FittedRate> {
     let points: Vec<(f64, f64)> =
         norms.iter().enumerate().filter(|(_, norm)| **norm > 0.0).map(|(k, norm)| (k as f64, norm.ln())).collect();
     let count = points.len() as f64;
     let (x, y) = (points.iter().map(|p| p.0).sum::<f64>() / count, points.iter().map(|p| p.1).sum::<f64>() / count);
     let spread: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
     let slope = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread;
-    (points.len() > 1).then_some(slope.exp())
+    let (all, left) = points
+        .iter()
+        .fold((0.0, 0.0), |(all, left), p| (all + (p.1 - y).powi(2), left + (p.1 - y - slope * (p.0 - x)).powi(2)));
+    let fit = if all > 0.0 { 1.0 - left / all } else { 1.0 };
+    (points.len() > 1).then_some(FittedRate { factor: slope.exp(), fit })
 }
 
 #[cfg(test)]
@@ -198,7 +210,7 @@ pub(super) mod tests {
             let silence = Tensor::zeros([200, 4], (Kind::Double, Device::Cpu));
             let flow = gradient_flow(&encoder, &silence, Direction::Forward).expect("flow");
             let top = flow.layers.last().expect("a layer");
-            fitted_rate(if cell == CellKind::Lstm { &top.cell } else { &top.hidden }).expect("a rate")
+            fitted_rate(if cell == CellKind::Lstm { &top.cell } else { &top.hidden }).expect("a rate").factor
         };
         for gain in [0.5, 0.9, 1.0, 1.1, 2.0] {
             let found = rate(CellKind::Rnn, gain, 0.0);
@@ -234,7 +246,10 @@ pub(super) mod tests {
     #[test]
     fn the_rate_of_a_geometric_series_is_its_factor() {
         let norms: Vec<f64> = (0..30).map(|k| 3.0 * 0.8f64.powi(k)).collect();
-        assert!((fitted_rate(&norms).expect("a rate") - 0.8).abs() < 1e-12);
+        let rate = fitted_rate(&norms).expect("a rate");
+        assert!((rate.factor - 0.8).abs() < 1e-12 && (rate.fit - 1.0).abs() < 1e-12, "{rate:?}");
+        let bent: Vec<f64> = (0..30).map(|k| if k < 15 { 0.5f64.powi(k) } else { 0.5f64.powi(30 - k) }).collect();
+        assert!(fitted_rate(&bent).expect("a rate").fit < 0.1);
         assert_eq!(fitted_rate(&[1.0, 0.0]), None);
     }
 

@@ -8,4 +8,6 @@ mod gradients;
 
 pub use compare::{Outcome, Variant, Way, cell_name, panels, table, variants};
 pub use gates::{CellGates, Listening, gates};
-pub use gradients::{GradientFlow, LayerFlow, fitted_rate, gradient_flow, scale_recurrence, set_forget_bias};
+pub use gradients::{
+    FittedRate, GradientFlow, LayerFlow, fitted_rate, gradient_flow, scale_recurrence, set_forget_bias,
+};

@@ -47,9 +47,33 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     settings: String,
-    done: HashMap<String, Entry>,
-    /// The recording whose transcript a file is: the last one that was written there.
-    owners: HashMap<String, String>,
+    known: Known,
+}
+
+/// Recording and settings.
+type Key = (String, String);
+
+/// What journals say.
+#[derive(Debug, Default)]
+struct Known {
+    /// The last word on a recording with some settings; files of several runs together.
+    entries: HashMap<Key, Entry>,
+    /// Whose transcript a file is: what was last written there.
+    owners: HashMap<String, Key>,
+}
+
+impl Known {
+    fn add(&mut self, mut entry: Entry) {
+        let key = (entry.recording.clone(), entry.settings.clone());
+        self.owners.extend(entry.files.iter().map(|file| (file.clone(), key.clone())));
+        if let Some(before) = self.entries.remove(&key)
+            && entry.failed.is_none()
+            && (before.bytes, before.modified) == (entry.bytes, entry.modified)
+        {
+            entry.files.extend(before.files);
+        }
+        self.entries.insert(key, entry);
+    }
 }
 
 impl Journal {
@@ -60,7 +84,7 @@ impl Journal {
     /// When a journal cannot be read or written.
     pub fn open(folder: &Path, settings: &str, shard: Option<(usize, usize)>) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let (mut done, mut owners) = (HashMap::new(), HashMap::new());
+        let mut known = Known::default();
         for path in journals(folder)? {
             let mut text = Vec::new();
             File::open(&path)
@@ -69,8 +93,7 @@ impl Journal {
             for line in text.split(|&byte| byte == b'\n') {
                 // A line that was cut short says nothing.
                 if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
-                    owners.extend(entry.files.iter().map(|file| (file.clone(), entry.recording.clone())));
-                    done.insert(entry.recording.clone(), entry);
+                    known.add(entry);
                 }
             }
         }
@@ -85,18 +108,18 @@ impl Journal {
                 file.write_all(b"\n").map_err(io)?;
             }
         }
-        Ok(Journal { path, file, settings: settings.to_string(), done, owners })
+        Ok(Journal { path, file, settings: settings.to_string(), known })
     }
 
-    /// What an earlier run made of a recording, where it wrote `files` with the same settings, they are still there, no
-    /// other recording's transcript was written over them, and the recording has not changed since.
+    /// What earlier runs made of a recording, where they wrote `files` with the same settings, they are still there, nothing
+    /// else was written over them, and the recording has not changed since.
     pub fn earlier(&self, recording: &Recording, files: &[PathBuf]) -> Option<Earlier> {
-        let entry = self.done.get(&key(recording)?)?;
-        let (bytes, modified) = state(recording)?;
-        let same = (entry.bytes, entry.modified, &entry.settings) == (bytes, modified, &self.settings);
-        let whole = entry.failed.is_none() && entry.files == absolute(files) && files.iter().all(|file| file.is_file());
-        let own = entry.files.iter().all(|file| self.owners.get(file) == Some(&entry.recording));
-        (same && whole && own).then(|| Earlier { truncation: entry.truncation.clone() })
+        let key = (key(recording)?, self.settings.clone());
+        let entry = self.known.entries.get(&key)?;
+        let same = (entry.bytes, entry.modified) == state(recording)?;
+        let own = |file: &String| entry.files.contains(file) && self.known.owners.get(file) == Some(&key);
+        let whole = absolute(files).iter().all(own) && files.iter().all(|file| file.is_file());
+        (same && whole && entry.failed.is_none()).then(|| Earlier { truncation: entry.truncation.clone() })
     }
 
     /// Notes that all files of a recording are in place.
@@ -229,6 +252,18 @@ mod tests {
         assert!(scene.is_done("s"));
     }
 
+    #[test]
+    fn several_runs_files_count_together() {
+        let scene = scene();
+        for file in &scene.files {
+            scene.journal("s").done(&scene.recording, std::slice::from_ref(file), None).expect("noted");
+        }
+        assert!(scene.is_done("s"));
+        scene.journal("t").done(&scene.recording, &scene.files[..1], None).expect("noted");
+        assert!(!scene.is_done("s"), "other settings wrote over one");
+        assert!(scene.journal("s").earlier(&scene.recording, &scene.files[1..]).is_some());
+    }
+
     #[cfg(unix)]
     #[test]
     fn names_that_are_no_text_are_noted() {
@@ -249,7 +284,9 @@ mod tests {
         let earlier = scene.journal("s").earlier(&scene.recording, &scene.files).expect("done");
         assert_eq!(earlier.truncation.as_deref(), Some("short"));
         assert!(!scene.is_done("other settings"));
-        assert!(scene.journal("s").earlier(&scene.recording, &scene.files[..1]).is_none(), "other files");
+        assert!(scene.journal("s").earlier(&scene.recording, &scene.files[..1]).is_some(), "fewer files");
+        let more = [&scene.files[..], &[scene.out().join("a.vtt")]].concat();
+        assert!(scene.journal("s").earlier(&scene.recording, &more).is_none(), "more files");
         std::fs::remove_file(&scene.files[1]).expect("removed");
         assert!(!scene.is_done("s"), "a file is gone");
         std::fs::write(&scene.files[1], "edited").expect("file");

@@ -7,7 +7,7 @@
 use super::live::{LiveConfig, LiveEvent, Pipeline};
 use crate::audio::{AudioSource, PacedSource};
 use crate::ctc;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::{ErrorCounts, Latency};
 use crate::recognizer::{Event, Recognizer, Word, append_log_probs};
 use crate::stage::Frames;
@@ -82,6 +82,9 @@ impl LatencyReport {
         let ending = pipeline.join();
         if let Some(fault) = ending.fault {
             return Err(fault);
+        }
+        if let Some(missing) = ending.truncation {
+            return Err(Error::Shape(format!("cut short ({missing}): its text would not fit")));
         }
         let log_probs = {
             let mut kept = heard.lock().unwrap_or_else(PoisonError::into_inner);

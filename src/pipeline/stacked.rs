@@ -16,8 +16,9 @@ use crate::audio::{Recording, SampleSource, Splitter};
 use crate::error::{Error, Result};
 use crate::nn::EncoderState;
 use crate::recognizer::{Block, Listener, Recognizer, StackedNetwork, Transcript};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a step waits for more blocks once it has one.
@@ -65,7 +66,7 @@ pub(super) fn transcribe_stacked<E: From<Error>>(
     let (told_in, told) = bounded::<Told>(streams);
     let (answers_in, answers): (Vec<_>, Vec<_>) = (0..streams).map(|_| bounded::<Answer>(1)).unzip();
     let listener = recognizer.listener();
-    let given_up = AtomicBool::new(false);
+    let (given_up, waiting) = (AtomicBool::new(false), Waiting { requests, pool: Mutex::default() });
     std::thread::scope(|scope| {
         for (stream, answer) in answers.into_iter().enumerate() {
             let worker = Worker { stream, listener, requests: requests_in.clone(), answer };
@@ -81,26 +82,28 @@ pub(super) fn transcribe_stacked<E: From<Error>>(
         }
         for number in 0..networks.min(streams) {
             let network = recognizer.stacked_network(rows);
-            let (requests, answers, given_up) = (requests.clone(), answers_in.clone(), &given_up);
+            let (waiting, answers, given_up) = (&waiting, answers_in.clone(), &given_up);
             let run = move || {
                 // One step keeps one core busy; the other cores have other steps, features and searches.
                 if networks > 1 {
                     tch::set_num_threads(1);
                 }
-                while let Ok(first) = requests.recv() {
+                while let Some(gathered) = waiting.gather(rows) {
                     if given_up.load(Ordering::Relaxed) {
                         // Every stream that waits is told, or it would wait for ever; then they all end.
-                        let _ = answers[first.stream].send(Err(Error::Interrupted));
+                        for request in gathered {
+                            let _ = answers[request.stream].send(Err(Error::Interrupted));
+                        }
                         continue;
                     }
-                    step(&network, gather(first, &requests, rows), &answers);
+                    step(&network, gathered, &answers);
                 }
             };
             start(scope, format!("network-{number}"), run)?;
         }
         let split = options.split_long;
         start(scope, "feeder".to_string(), move || feed(recordings, split, control, &pieces_in, &told_in))?;
-        drop((requests_in, requests, answers_in, pieces));
+        drop((requests_in, answers_in, pieces));
         let mut parts = Parts::default();
         let take = |told: Told| parts.take(told).map_or(Ok(()), |(index, result)| on_result(index, result));
         let outcome = told.iter().try_for_each(take);
@@ -165,17 +168,55 @@ fn feed_parts(
     }
 }
 
-/// `first` and what else comes in time, at most `rows`.
-fn gather(first: Request, requests: &Receiver<Request>, rows: usize) -> Vec<Request> {
-    let deadline = Instant::now() + GATHERING;
-    let mut gathered = vec![first];
-    while gathered.len() < rows {
-        match requests.recv_deadline(deadline) {
-            Ok(request) => gathered.push(request),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+/// Blocks that wait for a network.
+struct Waiting {
+    requests: Receiver<Request>,
+    /// Those that were taken from the channel and not yet into a step, in the order in which they came.
+    pool: Mutex<Vec<Request>>,
+}
+
+impl Waiting {
+    /// The block that has waited longest and what else comes in time, at most `rows`: those that are most alike in length,
+    /// since a step takes as long as its longest block. `None` when no block will come.
+    fn gather(&self, rows: usize) -> Option<Vec<Request>> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.is_empty() {
+            pool.push(self.requests.recv().ok()?);
         }
+        let deadline = Instant::now() + GATHERING;
+        loop {
+            let next = if pool.len() < rows {
+                self.requests.recv_deadline(deadline).ok()
+            } else {
+                self.requests.try_recv().ok()
+            };
+            match next {
+                Some(request) => pool.push(request),
+                None => break,
+            }
+        }
+        let lengths: Vec<usize> = pool.iter().map(|request| request.block.len.main + request.block.len.right).collect();
+        let chosen = most_alike(&lengths, rows);
+        let mut gathered = Vec::with_capacity(chosen.len());
+        for &place in chosen.iter().rev() {
+            gathered.push(pool.remove(place));
+        }
+        Some(gathered)
     }
-    gathered
+}
+
+/// Places, ascending, of the first length and of those that make the narrowest range of at most `count` with it.
+fn most_alike(lengths: &[usize], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&place| lengths[place]);
+    let count = count.min(order.len());
+    let first = order.iter().position(|&place| place == 0).unwrap_or(0);
+    let starts = (first + 1).saturating_sub(count)..=first.min(order.len() - count);
+    let range = |start: usize| lengths[order[start + count - 1]] - lengths[order[start]];
+    let start = starts.min_by_key(|&start| range(start)).unwrap_or(0);
+    let mut chosen = order[start..start + count].to_vec();
+    chosen.sort_unstable();
+    chosen
 }
 
 /// Runs a step and answers its streams.
@@ -233,5 +274,19 @@ impl Worker<'_> {
             Ok(log_probs)
         };
         self.listener.transcribe(source, &mut network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_takes_the_first_and_those_most_like_it() {
+        assert_eq!(most_alike(&[50, 10, 48, 90, 52, 11], 3), [0, 2, 4]);
+        assert_eq!(most_alike(&[90, 10, 48, 50, 52, 11], 2), [0, 4]);
+        assert_eq!(most_alike(&[10, 10, 10], 8), [0, 1, 2]);
+        assert_eq!(most_alike(&[7], 1), [0]);
+        assert_eq!(most_alike(&[5, 5, 5, 5], 2), [0, 1]);
     }
 }

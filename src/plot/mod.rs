@@ -30,6 +30,9 @@ const COLOURS: [RGBColor; 8] = [
 /// out the lower half.
 const MOST_DECADES: f64 = 1e8;
 
+/// Up to this ratio a logarithmic axis would have no tick between its ends: it is drawn as a linear one.
+const FEWEST_DECADES: f64 = 20.0;
+
 /// A named line.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Line {
@@ -240,7 +243,7 @@ fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, columns: usize, p
             if panel.logarithmic && y1 / y0 > MOST_DECADES {
                 let (decades, power) = (panel.as_decades(), |decade: f64| tick(10f64.powf(decade)));
                 in_panel!(area, &decades, x0..x1, y0.log10()..y1.log10(), power).map_err(text)?;
-            } else if panel.logarithmic {
+            } else if panel.logarithmic && y1 / y0 > FEWEST_DECADES {
                 in_panel!(area, panel, x0..x1, (y0..y1).log_scale(), tick).map_err(text)?;
             } else {
                 in_panel!(area, panel, x0..x1, y0..y1, tick).map_err(text)?;

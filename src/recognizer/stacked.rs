@@ -1,7 +1,7 @@
 //! Many streams in one step of the network.
 //!
 //! Layer 6. A [`StackedNetwork`] is one thread's, and several share the weights; everything else of a stream, [`Listener`],
-//! may be another's. A step always has the same shape: free rows are zeros.
+//! may be another's. A step always has the same number of rows: free ones are zeros.
 
 use super::{Recognizer, Segmenter, append_log_probs, blocks, heard};
 use crate::audio::AudioSource;
@@ -63,12 +63,11 @@ impl StackedNetwork {
     pub fn step(&self, streams: &[(&Block, Option<&EncoderState>)]) -> Result<Vec<(Vec<f32>, EncoderState)>> {
         let config = self.encoder.config();
         let dim = config.input_dim;
-        let whole = match self.direction {
-            Direction::LatencyControlled(grid) => BlockLen { main: grid.chunk, right: grid.look_ahead },
-            Direction::Forward => BlockLen { main: config.stacking, right: 0 },
-            Direction::Full => {
-                BlockLen { main: streams.iter().map(|(block, _)| block.len.main).max().unwrap_or(0), right: 0 }
-            }
+        // As long as the longest block: those at the ends of recordings are short.
+        let longest = |part: &dyn Fn(BlockLen) -> usize| streams.iter().map(|(block, _)| part(block.len)).max();
+        let whole = BlockLen {
+            main: longest(&|len| len.main).unwrap_or(config.stacking),
+            right: longest(&|len| len.right).unwrap_or(0),
         };
         let (rows, frames) = (self.rows.max(streams.len()), whole.main + whole.right);
         let mut values = vec![0.0f32; rows * frames * dim];

@@ -94,8 +94,9 @@ impl Adaptation {
 /// Paths that do not depend on the corpus folder. One that is not there as it stands is looked for in the corpus folder.
 fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let one = |path: &PathBuf| {
-        let found = if path.exists() { path.clone() } else { corpus_folder().join(path) };
-        std::path::absolute(&found).map_err(|error| Error::io(path as &Path, error))
+        let in_corpus = corpus_folder().join(path);
+        let found = if in_corpus.exists() && !path.exists() { &in_corpus } else { path };
+        std::path::absolute(found).map_err(|error| Error::io(path as &Path, error))
     };
     paths.iter().map(one).collect()
 }

@@ -3,7 +3,7 @@
 //! Layer 8. Bad utterances are named, counted and left out before training starts, so that none spoils a step.
 
 use super::progress::Reading;
-use super::recipe::{TokenRecipe, TrainConfig, corpus_folder};
+use super::recipe::{CORPUS_VARIABLE, TokenRecipe, TrainConfig, corpus_folder};
 use crate::audio::{read_all, resample};
 use crate::corpus::{Manifest, OutputRate, Utterance, all_cores, cut_short, for_each_parallel};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::nn::min_input_len;
 use crate::stage::{Frames, Stage};
 use crate::text::{TokenTable, normalize};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -128,6 +128,10 @@ impl Dataset {
     }
 }
 
+/// A character must be in so many texts to be a token, where there are so many texts.
+const FEWEST_WITH: usize = 3;
+const FEWEST_TEXTS: usize = 20;
+
 /// An utterance with the place of its manifest in the list.
 type Listed = (usize, Utterance);
 
@@ -153,8 +157,34 @@ fn listed_for_training(config: &TrainConfig, preflight: &mut Preflight) -> Resul
     let before = train.len();
     train.retain(|(_, utterance)| utterance.text.as_ref().is_none_or(|text| !excluded.contains(text)));
     preflight.excluded = before - train.len();
+    if config.model.tokens != TokenRecipe::Classes {
+        leave_out_odd_characters(&mut train, preflight);
+    }
     let speakers = config.data.dev.len();
     Ok((train, dev.into_iter().map(|(_, utterance)| (speakers, utterance)).collect()))
+}
+
+/// Names and leaves out texts with a character that hardly any other has, and that is no letter of English: nothing could be
+/// learned of it, and it would be a token that the model writes.
+fn leave_out_odd_characters(train: &mut Vec<Listed>, preflight: &mut Preflight) {
+    if train.len() < FEWEST_TEXTS {
+        return;
+    }
+    let odd = |utterance: &Utterance| -> BTreeSet<char> {
+        utterance.text.iter().flat_map(|text| text.chars()).filter(|letter| !letter.is_ascii()).collect()
+    };
+    let mut counts: HashMap<char, usize> = HashMap::new();
+    for letter in train.iter().flat_map(|(_, utterance)| odd(utterance)) {
+        *counts.entry(letter).or_default() += 1;
+    }
+    train.retain(|(_, utterance)| {
+        let rare = odd(utterance).into_iter().find(|letter| counts[letter] < FEWEST_WITH);
+        if let Some(letter) = rare {
+            let reason = format!("unknown character {letter:?}: in less than {FEWEST_WITH} of the texts");
+            preflight.rejected.push(format!("{}: {reason}", utterance.audio.display()));
+        }
+        rare.is_none()
+    });
 }
 
 /// Whether a recording belongs to a share of all that is chosen by their names.
@@ -170,7 +200,13 @@ fn is_in_share(utterance: &Utterance, share: f64) -> bool {
 fn read_manifests(paths: &[PathBuf], preflight: &mut Preflight) -> Result<Vec<Listed>> {
     let mut all = Vec::new();
     for (set, path) in paths.iter().enumerate() {
-        let manifest = Manifest::read(&corpus_folder().join(path))?;
+        let manifest = Manifest::read(&corpus_folder().join(path)).map_err(|error| match error {
+            Error::Io { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
+                let reason = format!("no such manifest: recipes name them relative to {CORPUS_VARIABLE}");
+                Error::training(path, reason)
+            }
+            other => other,
+        })?;
         preflight.rejected.extend(manifest.rejected);
         all.extend(manifest.utterances.into_iter().map(|utterance| (set, utterance)));
     }
@@ -268,5 +304,24 @@ mod tests {
         let fifth = chosen("/a", 0.2);
         assert!(tenth.iter().all(|index| fifth.contains(index)), "a larger share holds the smaller one");
         assert!(chosen("/a", 0.0).is_empty());
+    }
+
+    #[test]
+    fn a_character_that_hardly_any_text_has_is_unknown() {
+        let utterance = |text: &str| Utterance {
+            audio: PathBuf::from("a.wav"),
+            text: Some(text.to_string()),
+            duration: None,
+            offset: None,
+            speaker: None,
+            line: 1,
+        };
+        let mut train: Vec<Listed> = (0..20).map(|_| (0, utterance("go"))).collect();
+        train.extend([(0, utterance("\u{4f60}")), (0, utterance("q"))]);
+        train.extend((0..3).map(|_| (0, utterance("\u{434}\u{430}"))));
+        let mut preflight = Preflight::default();
+        leave_out_odd_characters(&mut train, &mut preflight);
+        assert_eq!((train.len(), preflight.rejected.len()), (24, 1));
+        assert!(preflight.rejected[0].contains("unknown character '\u{4f60}'"), "{}", preflight.rejected[0]);
     }
 }

@@ -400,6 +400,13 @@ impl TrainConfig {
         if augment.noise_kinds.is_empty() {
             return Err(Error::invalid("augment.noise_kinds", "[]", "at least one kind"));
         }
+        let recorded = augment.noise_kinds.contains(&NoiseKind::Recorded) && augment.noise_probability > 0.0;
+        if self.data.noise.is_empty() && recorded {
+            tracing::warn!("augment.noise_kinds has recorded noise and data.noise names none: white noise stands in");
+        }
+        if self.data.noise.is_empty() && augment.wordless_share > 0.0 {
+            tracing::warn!("augment.wordless_share has no effect: data.noise names no sounds");
+        }
         // The projection is one more; with that too nothing would be left to train.
         let layers = self.model.layers + 1;
         if train.drop_layers > layers {

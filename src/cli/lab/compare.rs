@@ -67,11 +67,10 @@ pub(super) fn run(args: CompareArgs) -> Result<u8> {
         let Variant { name, config, weights, .. } = variant;
         eprintln!("{} of {}: {name}, {} units, {weights} weights", index + 1, variants.len(), config.model.hidden);
         let run = folder.join(name);
-        let done = epochs_done(&run)?;
-        if done >= config.train.epochs {
+        let text = toml::to_string(config).context("the variant's recipe")?;
+        if epochs_done(&run)? >= config.train.epochs && is_of_recipe(&run, &text)? {
             continue;
         }
-        let text = toml::to_string(config).context("the variant's recipe")?;
         let start = if run.join("last.safetensors").exists() { Start::Resume } else { Start::Fresh };
         match Trainer::new(config.clone(), &text, &run, start, device)?.run(&stop) {
             Ok(()) => {}
@@ -91,6 +90,14 @@ pub(super) fn run(args: CompareArgs) -> Result<u8> {
     draw(&picture, (480 * columns as u32, 280 * (panels.len() / columns.max(1)) as u32), columns, &panels)?;
     show!("{text}{}\n{}", markdown.display(), picture.display())?;
     Ok(0)
+}
+
+/// Whether a run was made by this recipe; another's is not to be taken for it.
+fn is_of_recipe(run: &Path, text: &str) -> Result<bool> {
+    let path = run.join("recipe.toml");
+    let saved = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    anyhow::ensure!(saved == text, "{}: made by another recipe: choose another folder with -o", run.display());
+    Ok(true)
 }
 
 /// `an4/test` of `.../an4/test.jsonl`.

@@ -141,8 +141,11 @@ fn panels(
         let lines = gates.iter().map(line).collect();
         panels.push(Panel { lines, ..panel(format!("layer {layer}, {direction} cell"), "mean gate") });
     }
+    // Room for the legends beside what they explain.
+    let legend =
+        if panels.iter().any(|panel| panel.lines.iter().any(|line| !line.name.is_empty())) { 0.12 } else { 0.0 };
     for panel in &mut panels {
-        panel.x_range = Some((0.0, seconds));
+        panel.x_range = Some((0.0, seconds * (1.0 + legend)));
     }
     panels
 }

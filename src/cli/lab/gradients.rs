@@ -8,7 +8,7 @@ use crate::nn::{Encoder, weights};
 use crate::plot::{Line, Panel, draw};
 use crate::{CellKind, Direction, EncoderConfig, ModelDir};
 use anyhow::{Context, Result, anyhow};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
 /// Flags of `eddy lab gradients`.
@@ -26,7 +26,8 @@ Examples:
 
 For the last of T steps of the network, the norm of the gradient of its loss (cross-entropy of the likeliest token) with
 respect to the forward cell's state k steps earlier, for every k and layer; and the spectral radius of each step's Jacobian.
-Writes PREFIX.csv and PREFIX.svg (norms at the longest length, radii) and prints the factor a step.")]
+Writes PREFIX.csv and PREFIX.svg (norms at the longest length, radii) and prints the factor a step of the straight line
+through the logarithms of the norms, and how well it fits (R squared: near 1 the norms fall or grow exponentially).")]
 pub(super) struct GradientsArgs {
     /// A recording
     #[arg(value_name = "WAV")]
@@ -57,7 +58,7 @@ pub(super) struct GradientsArgs {
     /// Seed of the untrained weights
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Where the files go, without their endings
+    /// Where the files go: PREFIX.csv and PREFIX.svg, or with an ending of .png that picture
     #[arg(short, long, value_name = "PREFIX", default_value = "gradients")]
     output: PathBuf,
     #[command(flatten)]
@@ -115,11 +116,24 @@ pub(super) fn run(args: GradientsArgs) -> Result<u8> {
             }
         }
     }
-    let (csv, svg) = (args.output.with_extension("csv"), args.output.with_extension("svg"));
+    let (csv, svg) = outputs(&args.output);
     crate::error::write_atomically(&csv, as_csv(&looked).as_bytes())?;
     draw(&svg, (1000, 900), 1, &panels(&looked))?;
     show!("{}{}\n{}", table(&looked), csv.display(), svg.display())?;
     Ok(u8::from(cut_short))
+}
+
+/// The table's and the picture's files: `output` with an ending each, in place of the one of a picture or table only.
+fn outputs(output: &Path) -> (PathBuf, PathBuf) {
+    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    let known = ["csv", "svg", "png"].contains(&ending.as_str());
+    let stem = if known { output.with_extension("") } else { output.to_path_buf() };
+    let with = |ending: &str| {
+        let mut name = stem.clone().into_os_string();
+        name.push(format!(".{ending}"));
+        PathBuf::from(name)
+    };
+    (with("csv"), with(if ending == "png" { "png" } else { "svg" }))
 }
 
 fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device) -> Result<Vec<Subject>> {
@@ -151,20 +165,25 @@ fn subjects(args: &GradientsArgs, model: Option<&ModelDir>, device: tch::Device)
 fn table(looked: &[Looked]) -> String {
     let width = looked.iter().map(|one| one.name.len()).max().unwrap_or(0);
     let mut text = format!(
-        "{:<width$} {:>6} {:>5} {:>12} {:>12} {:>12} {:>12}\n",
-        "network", "steps", "layer", "h a step", "c a step", "norm at k=1", "mean radius"
+        "{:<width$} {:>6} {:>5} {:>14} {:>14} {:>11} {:>11} {:>11}\n",
+        "network", "steps", "layer", "h a step (fit)", "c a step (fit)", "h at k=1", "h at last k", "mean radius"
     );
     for one in looked {
         for (layer, flow) in one.flow.layers.iter().enumerate() {
-            let rate = |norms: &[f64]| fitted_rate(norms).map_or("-".to_string(), |rate| format!("{rate:.4}"));
+            let rate = |norms: &[f64]| match fitted_rate(norms) {
+                Some(rate) => format!("{:.4} ({:.2})", rate.factor, rate.fit),
+                None => "-".to_string(),
+            };
+            let end = |norm: Option<&f64>| norm.copied().unwrap_or(0.0);
             let radius = flow.radii.iter().map(|(_, radius)| radius).sum::<f64>() / flow.radii.len().max(1) as f64;
             text += &format!(
-                "{:<width$} {:>6} {layer:>5} {:>12} {:>12} {:>12.3e} {radius:>12.4}\n",
+                "{:<width$} {:>6} {layer:>5} {:>14} {:>14} {:>11.2e} {:>11.2e} {radius:>11.4}\n",
                 one.name,
                 one.length,
                 rate(&flow.hidden),
                 rate(&flow.cell),
-                flow.hidden.first().copied().unwrap_or(0.0),
+                end(flow.hidden.first()),
+                end(flow.hidden.last()),
             );
         }
     }

@@ -94,8 +94,9 @@ pub(super) fn run(args: ListenArgs) -> Result<u8> {
     let config = live_config(&args)?;
     check_out(&args)?;
     let (source, label) = open_source(&args)?;
-    let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;
     let pipeline = Pipeline::start(recognizer, source, config)?;
+    // Only now: a session that cannot start takes nothing away.
+    let mut transcript = args.out.as_deref().map(GrowingTranscript::create).transpose()?;
     stop_on_ctrl_c(&pipeline)?;
     let style = if args.json { lines::Style::Json } else { lines::Style::Plain };
     let ending = if args.json || args.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {

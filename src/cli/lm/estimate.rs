@@ -89,6 +89,7 @@ fn words(args: &EstimateArgs) -> Result<Words> {
     match (&args.vocabulary, args.max_words) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            anyhow::ensure!(!text.trim().is_empty(), "{}: holds no word", path.display());
             Ok(Words::Listed(text.split_whitespace().map(str::to_string).collect()))
         }
         (None, Some(most)) => Ok(Words::Most(most)),

@@ -21,7 +21,7 @@ pub(super) fn run(args: &TranscribeArgs, formats: &[Format], found: Found) -> Re
     // Names follow from all recordings, whichever of them are left out here.
     let planned = plan_files(&recordings, formats, args.files_out.output_dir.as_deref())?;
     let mine = args.batch.share(&recordings);
-    let mut journal = open_journal(args, formats)?;
+    let mut journal = open_journal(args)?;
     let all = mine.iter().filter(|mine| **mine).count() + bad_lines;
     let mut tally = Tally { all, failed: bad_lines, ..Default::default() };
     let mut work: Vec<(Recording, Targets)> = Vec::new();
@@ -83,13 +83,13 @@ fn remove_unfinished(work: &[(Recording, Targets)]) {
 }
 
 /// In the output folder; without one only where it is asked for, here.
-fn open_journal(args: &TranscribeArgs, formats: &[Format]) -> Result<Option<Journal>> {
+fn open_journal(args: &TranscribeArgs) -> Result<Option<Journal>> {
     let folder = match &args.files_out.output_dir {
         Some(folder) => folder,
         None if args.files_out.resume => Path::new("."),
         None => return Ok(None),
     };
-    Ok(Some(Journal::open(folder, &settings(args, formats)?, args.batch.shard)?))
+    Ok(Some(Journal::open(folder, &settings(args)?, args.batch.shard)?))
 }
 
 /// Transcribes what is left to do.

@@ -2,13 +2,12 @@
 
 use super::TranscribeArgs;
 use crate::ModelDir;
-use crate::output::Format;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// A hash of the program's version, the model's files, and the flags with the files that they name.
-pub(super) fn settings(args: &TranscribeArgs, formats: &[Format]) -> Result<String> {
+pub(super) fn settings(args: &TranscribeArgs) -> Result<String> {
     let mut hash = Sha256::new();
     let mut add = |what: &str, value: String| hash.update(format!("{what}={value}\n"));
     add("version", env!("CARGO_PKG_VERSION").to_string());
@@ -23,8 +22,7 @@ pub(super) fn settings(args: &TranscribeArgs, formats: &[Format]) -> Result<Stri
         add("file", path.as_deref().map(file_hash).transpose()?.unwrap_or_default());
     }
     add("nbest", format!("{:?}", args.nbest));
-    let formats: Vec<&str> = formats.iter().map(|format| format.ending()).collect();
-    add("formats", format!("{formats:?} {}", args.files_out.word_times));
+    add("word times", format!("{}", args.files_out.word_times));
     add("split", format!("{} {:?}", args.batch.split_long, args.raw));
     Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
