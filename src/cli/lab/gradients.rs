@@ -235,5 +235,8 @@ fn panels(looked: &[Looked]) -> Vec<Panel> {
         panel("Gradient with respect to c, lowest layer", "norm", true, lines(&|one| by_k(&one.flow.layers[0].cell))),
         panel("Spectral radius of the step's Jacobian, lowest layer", "radius", false, lines(&radii)),
     ];
-    all.into_iter().filter(|panel| !panel.lines.is_empty()).collect()
+    // Room for the legends beside the lines.
+    let steps = looked.iter().map(|one| one.length).max().unwrap_or(0) as f64;
+    let x_range = Some((0.0, steps * if looked.len() > 1 { 1.3 } else { 1.0 }));
+    all.into_iter().filter(|panel| !panel.lines.is_empty()).map(|panel| Panel { x_range, ..panel }).collect()
 }

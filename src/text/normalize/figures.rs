@@ -140,20 +140,18 @@ impl Reader {
             return false;
         };
         let parts = [digits, second, third];
-        let lengths = parts.map(str::len);
-        let is_date = match mark {
-            '/' => matches!(lengths, [1..=2, 1..=2, 4]),
-            _ => lengths == [4, 2, 2],
+        let is_date = match (mark, parts.map(str::len)) {
+            ('/', [1..=2, 1..=2, 4]) | ('-', [4, 2, 2]) => self.mark(at + 5) != Some(mark),
+            _ => false,
         };
-        let alone = self.mark(at + 5) != Some(mark);
-        let [Some(first), Some(second), Some(third)] = parts.map(value) else {
-            return false;
-        };
-        let said = |value: u64| if YEARS.contains(&value) { year(value) } else { cardinal(value) };
-        if is_date && alone {
-            self.say_to(&[first, second, third].map(said).join(" "), at + 5);
+        if is_date {
+            let said = |digits: &str| match value(digits) {
+                Some(value) if YEARS.contains(&value) => year(value),
+                _ => number(digits),
+            };
+            self.say_to(&parts.map(said).join(" "), at + 5);
         }
-        is_date && alone
+        is_date
     }
 
     /// `3/4`, `1 1/2`, `24/7`.

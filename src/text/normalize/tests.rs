@@ -57,7 +57,7 @@ fn abbreviations() {
 #[test]
 fn dates_in_figures() {
     check(&[
-        ("12/25/1999, 05/06/1998", "twelve twenty five nineteen ninety nine five six nineteen ninety eight"),
+        ("12/25/1999, 05/06/1998", "twelve twenty five nineteen ninety nine zero five zero six nineteen ninety eight"),
         ("on 1999-12-25.", "on nineteen ninety nine twelve twenty five"),
         ("2019/2020", "twenty nineteen twenty twenty"),
         ("3/4 of 24/7", "three quarters of twenty four seven"),
