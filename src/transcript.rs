@@ -98,3 +98,13 @@ pub enum Event {
         lost: Duration,
     },
 }
+
+impl Event {
+    /// The segment of a final.
+    pub fn into_final(self) -> Option<Segment> {
+        match self {
+            Event::Final(segment) => Some(segment),
+            _ => None,
+        }
+    }
+}

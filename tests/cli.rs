@@ -499,14 +499,17 @@ fn a_killed_run_is_resumed() {
         let start = Instant::now();
         let (wanted, _) = whole(uninterrupted, streams);
         let took = start.elapsed();
+        let mut landed = 0;
         for _ in 0..20 {
             let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
             command.current_dir(bench.folder.path()).args(arguments(resumed, streams));
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eddy runs");
             std::thread::sleep(took.mul_f64(f64::from(random().abs()) * 0.3));
+            landed += u32::from(child.try_wait().expect("a state").is_none());
             child.kill().expect("killed");
             child.wait().expect("ended");
         }
+        assert!(landed >= 5, "{landed} of 20 kills met a run at work");
         let (found, summary) = whole(resumed, streams);
         assert!(found.keys().eq(wanted.keys()), "{summary}: {:?}", found.keys());
         for ((path, text), wanted) in found.iter().zip(wanted.values()) {

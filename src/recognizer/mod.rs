@@ -211,12 +211,18 @@ impl Recognizer {
         events: &mut Vec<Event>,
         observe: &mut dyn FnMut(&Tensor),
     ) -> Result<()> {
-        let stacking = self.model.config.encoder.stacking;
-        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), true) {
-            self.run_block(&mut session, start, len, events, observe)?;
-        }
+        self.flush(&mut session, events, observe)?;
         let heard = heard(&self.model.config.front_end, &session.pending);
         self.segmenter.end_segment(&mut session.text, heard, events);
+        Ok(())
+    }
+
+    /// The last blocks of a session that ends, with whatever look-ahead there is.
+    fn flush(&self, session: &mut Session, events: &mut Vec<Event>, observe: &mut dyn FnMut(&Tensor)) -> Result<()> {
+        let stacking = self.model.config.encoder.stacking;
+        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), true) {
+            self.run_block(session, start, len, events, observe)?;
+        }
         Ok(())
     }
 
@@ -228,28 +234,18 @@ impl Recognizer {
     pub(crate) fn look_ahead(&self, session: &Session, tail: &Frames) -> Result<Ahead> {
         let (mut fork, mut events) = (session.fork(), Vec::new());
         self.push(&mut fork, tail, &mut events)?;
-        for (start, len) in blocks::due(self.direction, self.model.config.encoder.stacking, fork.pending.len(), true) {
-            self.run_block(&mut fork, start, len, &mut events, &mut |_| {})?;
-        }
-        let is_final = |event: &Event| matches!(event, Event::Final(_));
-        let by_rule = events.iter().any(is_final);
+        self.flush(&mut fork, &mut events, &mut |_| {})?;
+        let by_rule = events.iter().any(|event| matches!(event, Event::Final(_)));
         let heard = heard(&self.model.config.front_end, &fork.pending);
         self.segmenter.end_segment(&mut fork.text, heard, &mut events);
-        let segments = events.into_iter().filter_map(|event| match event {
-            Event::Final(segment) => Some(segment),
-            _ => None,
-        });
-        Ok(Ahead { segments: segments.collect(), by_rule })
+        Ok(Ahead { segments: events.into_iter().filter_map(Event::into_final).collect(), by_rule })
     }
 
     /// What the current segment of `session` would be if it ended where its blocks have got to.
     pub(crate) fn segment_so_far(&self, session: &Session) -> Option<Segment> {
         let (mut text, mut events) = (session.text.clone(), Vec::new());
         self.segmenter.end_segment(&mut text, heard(&self.model.config.front_end, &session.pending), &mut events);
-        events.into_iter().find_map(|event| match event {
-            Event::Final(segment) => Some(segment),
-            _ => None,
-        })
+        events.into_iter().find_map(Event::into_final)
     }
 
     /// Everything that `session` needs to go on later or elsewhere with the same model.

@@ -64,10 +64,7 @@ impl Recognizer {
         stream.front_end.finish(&mut stream.frames)?;
         self.push_observed(&mut stream.session, &stream.frames, &mut events, observe)?;
         self.finish_observed(stream.session, &mut events, observe)?;
-        let segments = events.into_iter().filter_map(|event| match event {
-            Event::Final(segment) => Some(segment),
-            _ => None,
-        });
+        let segments = events.into_iter().filter_map(Event::into_final);
         Ok(Transcript {
             segments: segments.collect(),
             duration: Duration::from_secs_f64(samples as f64 / f64::from(rate)),

@@ -121,12 +121,8 @@ impl Listener<'_> {
         self.run_due(&mut stream, true, network)?;
         let heard = heard(self.front_end, &stream.pending);
         self.segmenter.end_segment(&mut stream.text, heard, &mut stream.events);
-        let segments = stream.events.into_iter().filter_map(|event| match event {
-            Event::Final(segment) => Some(segment),
-            _ => None,
-        });
         Ok(Transcript {
-            segments: segments.collect(),
+            segments: stream.events.into_iter().filter_map(Event::into_final).collect(),
             duration: Duration::from_secs_f64(samples as f64 / f64::from(rate)),
         })
     }
