@@ -124,9 +124,6 @@ impl Cell {
     pub fn run(&self, x: &Tensor, state: &CellState, train: bool) -> Result<(Tensor, CellState)> {
         let w = &self.weights;
         Ok(match state {
-            CellState::HiddenCell { h, c } if !train && h.size()[0] == 1 && x.device() == Device::Cpu => {
-                self.run_one_row(x, h, c)?
-            }
             CellState::HiddenCell { h, c } => {
                 let state = [h.unsqueeze(0), c.unsqueeze(0)];
                 let (y, h, c) = x.f_lstm(&state, w, true, 1, 0.0, train, false, false)?;
@@ -141,34 +138,6 @@ impl Cell {
                 (y, CellState::Hidden { h: h.squeeze_dim(0) })
             }
         })
-    }
-
-    /// An LSTM over a single row, step by step: oneDNN, which LibTorch's own form calls, would lay the weights out anew for
-    /// each of the short runs of a stream, and that takes as long as the steps.
-    fn run_one_row(&self, x: &Tensor, h: &Tensor, c: &Tensor) -> Result<(Tensor, CellState)> {
-        let [weight_ih, weight_hh, bias_ih, bias_hh] = &self.weights;
-        let (steps, units) = (x.size()[0], self.hidden);
-        let recurrent = weight_hh.tr();
-        let sums = x.f_view([steps, -1])?.f_linear(weight_ih, Some(bias_ih + bias_hh))?;
-        let y = Tensor::f_empty([steps, units], (x.kind(), x.device()))?;
-        let (mut h, c) = (h.shallow_clone(), c.copy());
-        for step in 0..steps {
-            let mut gates = sums.narrow(0, step, 1);
-            let _ = gates.f_addmm_(&h, &recurrent)?;
-            let gate = |index: i64, count: i64| gates.narrow(1, index * units, count * units);
-            let _ = gate(0, 2).sigmoid_();
-            let _ = gate(2, 1).tanh_();
-            let _ = gate(3, 1).sigmoid_();
-            let mut cell = c.shallow_clone();
-            let _ = cell.g_mul_(&gate(1, 1));
-            let _ = cell.f_addcmul_(&gate(0, 1), &gate(2, 1))?;
-            let mut out = y.narrow(0, step, 1);
-            out.f_copy_(&c)?;
-            let _ = out.tanh_();
-            let _ = out.g_mul_(&gate(3, 1));
-            h = out;
-        }
-        Ok((y.unsqueeze(1), CellState::HiddenCell { h: h.copy(), c }))
     }
 
     /// As [`Cell::run`] in training, but the gradient does not pass the multiples of `every` steps: truncated
