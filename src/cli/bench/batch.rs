@@ -20,8 +20,9 @@ Examples:
   eddy bench batch --recursive --batch-streams 1,8,32 --threads 2 --json talks/
 
 Every recording is transcribed once for each number of streams; 1 is one after another. Reading and decoding of the files
-counts. CPU time and peak memory are told on Linux. --others measures, on the first minute, those of PocketSphinx and
-faster-whisper (tiny.en, 8 bits, its model downloaded before) that python3 can import; their times leave out reading.")]
+counts. CPU time and peak memory are told on Linux. --others measures, on the first minute, those of PocketSphinx,
+faster-whisper (tiny.en, 8 bits) and Moonshine (tiny) that python3 can import, their models downloaded before; their times leave
+out reading.")]
 pub(super) struct BatchArgs {
     /// Recordings, folders of them, patterns, or manifests (.jsonl)
     #[arg(required = true, value_name = "FILE")]

@@ -6,6 +6,7 @@ little-endian. Prints one JSON object a recogniser; "missing" says why one could
 
 import importlib.metadata
 import json
+import os
 import resource
 import struct
 import sys
@@ -42,6 +43,24 @@ def faster_whisper():
     return run
 
 
+def moonshine():
+    # Only what was downloaded before, as above.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import numpy
+    from moonshine_onnx import MoonshineOnnxModel, load_tokenizer
+
+    model, tokenizer = MoonshineOnnxModel(model_name="moonshine/tiny"), load_tokenizer()
+    # It hears a minute at most.
+    longest = 30 * 16000
+
+    def run(pcm):
+        samples = numpy.frombuffer(pcm, numpy.int16).astype(numpy.float32) / 32768
+        for start in range(0, len(samples), longest):
+            tokenizer.decode_batch(model.generate(samples[None, start : start + longest]))
+
+    return run
+
+
 def cpu():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -54,6 +73,7 @@ while len(head := sys.stdin.buffer.read(4)) == 4:
 for name, package, load in [
     ("PocketSphinx", "pocketsphinx", pocketsphinx),
     ("faster-whisper tiny.en int8", "faster-whisper", faster_whisper),
+    ("Moonshine tiny", "useful-moonshine-onnx", moonshine),
 ]:
     try:
         version = importlib.metadata.version(package)
