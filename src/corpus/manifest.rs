@@ -160,7 +160,7 @@ pub fn manifest_recordings(path: &Path) -> Result<Vec<Result<Recording>>> {
 }
 
 /// Lines that are not blank with their numbers, from 1; of one that is no UTF-8, that.
-fn numbered_lines(path: &Path) -> Result<Vec<(usize, Result<String, String>)>> {
+pub(super) fn numbered_lines(path: &Path) -> Result<Vec<(usize, Result<String, String>)>> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
     // Editors on Windows put a mark before the first line.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -3,19 +3,17 @@
 //! Layer 4.
 
 use super::Import;
+use crate::corpus::manifest::numbered_lines;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Numbered lines of a file that are not blank; those that are no UTF-8 become problems.
 pub(super) fn lines(path: &Path, import: &mut Import) -> Result<Vec<(usize, String)>> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut lines = Vec::new();
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        match std::str::from_utf8(line) {
-            Ok(line) if line.trim().is_empty() => {}
-            Ok(line) => lines.push((index + 1, line.trim_end_matches('\r').to_string())),
-            Err(_) => import.problem((path, index + 1), "is not UTF-8: convert the file, for example with `iconv`"),
+    for (number, line) in numbered_lines(path)? {
+        match line {
+            Ok(line) => lines.push((number, line)),
+            Err(reason) => import.problem((path, number), reason),
         }
     }
     Ok(lines)
