@@ -473,6 +473,47 @@ fn a_run_may_end_at_the_first_failure() {
     assert_eq!(code(&bench.transcribe(&["missing.wav", "good.wav", "--fail-fast", "--batch-streams", "1"])), 2);
 }
 
+/// Many small recordings, every fifth damaged, by a process that may hold few files open: none is forgotten or left open.
+#[cfg(unix)]
+#[test]
+fn of_many_recordings_every_damaged_one_is_named_and_the_others_are_done() {
+    const COUNT: usize = 500;
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("many")).expect("folder");
+    let damaged = |index: usize| index % 5 == 3;
+    for index in 0..COUNT {
+        let path = bench.path(&format!("many/{index:03}.wav"));
+        match index % 20 {
+            3 => std::fs::write(&path, b"").expect("written"),
+            8 => std::fs::write(&path, "RIFF, but no more").expect("written"),
+            13 => std::fs::create_dir(&path).expect("folder"),
+            18 => {
+                write_sound(&path, 0.3, 16_000, index as u64);
+                let mut bytes = std::fs::read(&path).expect("read");
+                bytes[22] = 0;
+                std::fs::write(&path, bytes).expect("written");
+            }
+            _ => write_sound(&path, 0.3, 16_000, index as u64),
+        }
+    }
+    let names: Vec<String> = (0..COUNT).map(|index| format!("many/{index:03}.wav")).collect();
+    for streams in ["1", "8"] {
+        let mut command = Command::new("sh");
+        command.current_dir(bench.folder.path()).args(["-c", r#"ulimit -n 48; exec "$@""#, "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_eddy")).args(["transcribe", "--model", "model", "--output-dir", streams]);
+        let output = command.args(["--batch-streams", streams]).args(&names).output().expect("eddy runs");
+        assert_eq!(code(&output), 1, "{}", err(&output));
+        let written = files(&bench.path(streams));
+        for (index, name) in names.iter().enumerate() {
+            let named = err(&output).lines().filter(|line| line.starts_with(&format!("eddy: {name}: "))).count();
+            assert_eq!(named, usize::from(damaged(index)), "{name} with {streams} streams");
+            let transcript = bench.path(streams).join(&name["many/".len()..]).with_extension("txt");
+            assert_eq!(written.contains_key(&transcript), !damaged(index), "{name} with {streams} streams");
+        }
+        assert!(err(&output).contains("400 of 500 recordings written, 100 failed"), "{}", err(&output));
+    }
+}
+
 /// Killed at any moment and resumed, a run leaves what an uninterrupted one leaves.
 #[test]
 fn a_killed_run_is_resumed() {

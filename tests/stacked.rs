@@ -5,7 +5,7 @@ mod common;
 
 use eddy::audio::{Recording, SampleSource, Splitter};
 use eddy::pipeline::{BatchControl, BatchOptions, BatchSummary, FileTranscript, transcribe_recordings};
-use eddy::{Device, Error, Recognizer, RecognizerConfig, Transcript};
+use eddy::{Device, Error, ModelDir, Recognizer, RecognizerConfig, Transcript};
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -80,6 +80,31 @@ fn many_at_once_give_what_each_gives_alone() {
                 (Err(alone), Err(together)) => assert_eq!(alone, &together, "{what}"),
                 (alone, together) => panic!("{what}: {alone:?} and {together:?}"),
             }
+        }
+    }
+}
+
+/// The shipped model with its language model: beams part on small differences, and must not.
+#[test]
+fn the_shipped_models_text_is_the_same_in_any_company() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let model = ModelDir::open(&root.join("models/en")).expect("model");
+    let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
+    let clips = std::fs::read_dir(root.join("audio")).expect("audio").map(|entry| entry.expect("entry").path());
+    let mut recordings: Vec<PathBuf> =
+        clips.filter(|path| path.extension().is_some_and(|kind| kind == "wav")).collect();
+    recordings.sort();
+    let recordings: Vec<Recording> = recordings.into_iter().map(Recording::file).collect();
+    let (one_by_one, _) = transcribe(&recognizer, &recordings, alone());
+    for streams in [4, 16] {
+        let (together, _) = transcribe(&recognizer, &recordings, BatchOptions { streams, ..alone() });
+        for ((recording, alone), together) in recordings.iter().zip(&one_by_one).zip(&together) {
+            let transcript = |result: &Option<Result<FileTranscript, String>>| {
+                result.as_ref().expect("done").as_ref().expect("read").transcript.clone()
+            };
+            let what = format!("{} with {streams} streams", recording.path.display());
+            assert!(!transcript(alone).segments.is_empty(), "{what}");
+            assert_same(&transcript(alone), &transcript(together), &what);
         }
     }
 }

@@ -18,6 +18,10 @@ use std::time::Duration;
 const BLOCK_FRAMES: usize = 1024;
 /// Blocks there are: at 48 kHz the reader may be 2.7 s late before anything is lost, at 16 kHz 8.2 s.
 const BLOCKS: usize = 128;
+/// Frames may come later than the clock says by this much ...
+const JITTER: Duration = Duration::from_millis(200);
+/// ... and by more for so long; then what lies between was lost, whether or not the audio system told of it.
+const LATE: Duration = Duration::from_secs(1);
 /// The rate that is asked of a device that has no default.
 const PREFERRED_RATE_HZ: u32 = 48_000;
 
@@ -50,21 +54,43 @@ struct Sink {
     overrun: Arc<AtomicBool>,
     /// When the next frame should have been recorded, on the audio system's clock.
     expected: Option<Duration>,
+    /// Since when frames have been recorded later than that by more than [`JITTER`].
+    late_since: Option<Duration>,
 }
 
 impl Sink {
+    /// With so many blocks to fill; the reader's ends of both channels.
+    fn new(blocks: usize, channels: usize, rate: u32) -> (Self, Receiver<AudioBlock>, Sender<Vec<f32>>) {
+        let (full, full_out) = bounded(blocks);
+        let (empty_in, empty) = bounded(blocks);
+        for _ in 0..blocks {
+            // The channel has room for exactly these.
+            let _ = empty_in.try_send(Vec::with_capacity(BLOCK_FRAMES));
+        }
+        let overrun = Arc::default();
+        let sink = Sink { full, empty, channels, rate, dropped: 0, overrun, expected: None, late_since: None };
+        (sink, full_out, empty_in)
+    }
+
     /// Frames recorded at `recorded` on the audio system's clock.
     fn take<T>(&mut self, interleaved: &[T], recorded: Duration)
     where
         T: Sample,
         f32: FromSample<T>,
     {
-        if self.overrun.swap(false, Ordering::Relaxed) {
-            let hole = recorded.saturating_sub(self.expected.unwrap_or(recorded));
+        let overrun = self.overrun.swap(false, Ordering::Relaxed);
+        let expected = self.expected.unwrap_or(recorded);
+        let hole = recorded.saturating_sub(expected);
+        let late_since = (hole > JITTER).then(|| self.late_since.unwrap_or(recorded));
+        let lost = overrun || late_since.is_some_and(|since| recorded.saturating_sub(since) >= LATE);
+        // A clock that differs a little from the audio system's is followed; what is only late comes in a burst.
+        let begin = if lost || late_since.is_none() { recorded } else { expected };
+        self.late_since = late_since.filter(|_| !lost);
+        if lost {
             self.dropped += (hole.as_secs_f64() * f64::from(self.rate)).round() as u64;
         }
         let frames = (interleaved.len() / self.channels) as u64;
-        self.expected = Some(recorded + Duration::from_secs_f64(frames as f64 / f64::from(self.rate)));
+        self.expected = Some(begin + Duration::from_secs_f64(frames as f64 / f64::from(self.rate)));
         for piece in interleaved.chunks(BLOCK_FRAMES * self.channels) {
             self.copy(piece);
         }
@@ -127,26 +153,13 @@ fn not_found(wanted: &str) -> Error {
 }
 
 fn open_input(wanted: Option<&str>) -> Result<Input> {
+    let _held = AlsaMessages::hold();
     let device = choose(wanted)?;
     let label = name_of(&device);
     let way_out = "`eddy devices` tells what there is, --input chooses, --from takes a recording";
     let failed = |error: cpal::Error| Error::audio(&label, format!("cannot be opened: {error} ({way_out})"));
     let (config, format) = negotiate(&device).map_err(failed)?;
-    let (full_in, full) = bounded(BLOCKS);
-    let (empty, empty_out) = bounded(BLOCKS);
-    for _ in 0..BLOCKS {
-        // The channel has room for exactly these.
-        let _ = empty.try_send(Vec::with_capacity(BLOCK_FRAMES));
-    }
-    let sink = Sink {
-        full: full_in,
-        empty: empty_out,
-        channels: usize::from(config.channels).max(1),
-        rate: config.sample_rate,
-        dropped: 0,
-        overrun: Arc::default(),
-        expected: None,
-    };
+    let (sink, full, empty) = Sink::new(BLOCKS, usize::from(config.channels).max(1), config.sample_rate);
     let lost = Arc::new(AtomicBool::new(false));
     let stream = start(&device, config, format, sink, Arc::clone(&lost)).map_err(failed)?;
     stream.play().map_err(failed)?;
@@ -221,6 +234,39 @@ where
     )
 }
 
+/// What ALSA's library has to say while devices are looked for: it tells of every part of its configuration that this
+/// machine has no use for. It goes to the debug log in place of stderr.
+#[cfg(target_os = "linux")]
+struct AlsaMessages(Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>>);
+
+#[cfg(target_os = "linux")]
+impl AlsaMessages {
+    /// Of this thread, until it is dropped. Without a buffer they go to stderr.
+    fn hold() -> Self {
+        AlsaMessages(alsa::Output::local_error_handler().ok())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for AlsaMessages {
+    fn drop(&mut self) {
+        let said = self.0.as_ref().map_or_else(String::new, |output| output.borrow().to_string());
+        said.lines().for_each(|line| tracing::debug!("{line}"));
+        // A new buffer, since the library's handler stays.
+        let _ = alsa::Output::local_error_handler();
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+struct AlsaMessages;
+
+#[cfg(not(target_os = "linux"))]
+impl AlsaMessages {
+    fn hold() -> Self {
+        AlsaMessages
+    }
+}
+
 fn inputs() -> Result<Vec<cpal::Device>> {
     let devices = cpal::default_host().input_devices();
     let devices = devices.map_err(|error| Error::audio("audio devices", format!("cannot be listed: {error}")))?;
@@ -240,6 +286,7 @@ fn id_of(device: &cpal::Device) -> String {
 /// # Errors
 /// When the audio system cannot be asked.
 pub fn list_devices() -> Result<Vec<InputDevice>> {
+    let _held = AlsaMessages::hold();
     let default = cpal::default_host().default_input_device().map(|device| id_of(&device));
     let describe = |device: &cpal::Device| {
         let config = negotiate(device).ok();
@@ -258,28 +305,33 @@ pub fn list_devices() -> Result<Vec<InputDevice>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn sink(blocks: usize) -> (Sink, Receiver<AudioBlock>, Sender<Vec<f32>>) {
-        let (full, full_out) = bounded(blocks);
-        let (empty, empty_out) = bounded(blocks);
-        (0..blocks).for_each(|_| empty.send(Vec::with_capacity(BLOCK_FRAMES)).expect("room"));
-        let sink = Sink {
-            full,
-            empty: empty_out,
-            channels: 2,
-            rate: 1000,
-            dropped: 0,
-            overrun: Arc::default(),
-            expected: None,
+    /// A microphone of 16 kHz whose callback, of 100 ms, is called five times, misses `hole`, which the audio system
+    /// reports or not, and is called 15 times more. Then the device is gone.
+    pub(crate) fn microphone_with_hole(hole: Duration, reported: bool) -> MicSource {
+        let mut once = Some(());
+        let open = move || {
+            once.take().ok_or_else(|| not_found("headset"))?;
+            let (mut sink, full, empty) = Sink::new(BLOCKS, 1, 16_000);
+            for index in 0..20u32 {
+                let mut at = index * Duration::from_millis(100);
+                if index >= 5 {
+                    at += hole;
+                    sink.overrun.store(reported && index == 5, Ordering::Relaxed);
+                }
+                sink.take(&[0.1f32; 1600], at);
+            }
+            let lost = Arc::new(AtomicBool::new(false));
+            Ok(Input { label: "headset".into(), full, empty, sample_rate: 16_000, lost, _stream: Box::new(()) })
         };
-        (sink, full_out, empty)
+        MicSource::with(Box::new(open)).expect("opened")
     }
 
     #[test]
     fn channels_are_averaged_and_formats_scaled() {
-        let (mut sink, full, _) = sink(4);
+        let (mut sink, full, _) = Sink::new(4, 2, 1000);
         sink.take(&[i16::MAX, i16::MAX, 0, i16::MIN], Duration::ZERO);
         sink.take(&[128u8, 128, 255, 0], Duration::ZERO);
         let first = full.recv().expect("block");
@@ -289,7 +341,7 @@ mod tests {
 
     #[test]
     fn what_a_late_reader_loses_is_counted_and_placed() {
-        let (mut sink, full, empty) = sink(2);
+        let (mut sink, full, empty) = Sink::new(2, 2, 1000);
         let callback = vec![0.25f32; 2 * (BLOCK_FRAMES + 10)];
         // Two blocks are filled, the next callback is lost as a whole.
         sink.take(&callback, Duration::ZERO);
@@ -306,13 +358,37 @@ mod tests {
 
     #[test]
     fn an_overrun_is_measured_on_the_audio_systems_clock() {
-        let (mut sink, full, _) = sink(4);
+        let (mut sink, full, _) = Sink::new(4, 2, 1000);
         sink.take(&[0.0f32; 200], Duration::from_millis(500));
-        // Late without an overrun is jitter.
+        // A little late without an overrun is jitter.
         sink.take(&[0.0f32; 200], Duration::from_millis(640));
         sink.overrun.store(true, Ordering::Relaxed);
         sink.take(&[0.0f32; 200], Duration::from_millis(2740));
         let dropped: Vec<u64> = full.try_iter().map(|block| block.dropped).collect();
         assert_eq!(dropped, [0, 0, 2000]);
+    }
+
+    /// A callback of 100 ms at each of these times; what was told as lost with each.
+    fn dropped(times_ms: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let (mut sink, full, _empty) = Sink::new(64, 2, 1000);
+        times_ms.into_iter().for_each(|ms| sink.take(&[0.0f32; 200], Duration::from_millis(ms)));
+        full.try_iter().map(|block| block.dropped).collect()
+    }
+
+    #[test]
+    fn a_callback_that_stalled_without_a_report_is_noticed_by_the_clock() {
+        // Two seconds are missing; it is certain when no burst has made up for them within a second.
+        let told = dropped((0..5).map(|index| index * 100).chain((0..15).map(|index| 2500 + index * 100)));
+        assert_eq!(told.iter().sum::<u64>(), 2000);
+        assert_eq!(told.iter().position(|&lost| lost > 0), Some(15));
+    }
+
+    #[test]
+    fn late_frames_and_another_clock_are_no_loss() {
+        // All there is comes after a stall, at once.
+        let burst = (0..5).map(|index| index * 100).chain((0..20).map(|_| 2500)).chain((25..40).map(|at| at * 100));
+        assert_eq!(dropped(burst).iter().sum::<u64>(), 0);
+        // One part in fifty slower, for a minute.
+        assert_eq!(dropped((0..60).map(|index| index * 102)).iter().sum::<u64>(), 0);
     }
 }

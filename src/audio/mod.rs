@@ -16,6 +16,8 @@ mod segment;
 mod split;
 mod wav;
 
+#[cfg(all(test, feature = "mic"))]
+pub(crate) use capture::tests::microphone_with_hole;
 #[cfg(feature = "mic")]
 pub use capture::{InputDevice, list_devices};
 pub use decode::{FileSource, open, open_stdin};

@@ -44,10 +44,10 @@ pub(super) fn run(
     }
 }
 
-/// Appends a final segment to the transcript file. When that fails it is told once and the session goes on.
+/// Writes an event into the transcript file. When that fails it is told once and the session goes on.
 pub(super) fn keep(transcript: &mut Option<&mut GrowingTranscript>, event: &LiveEvent) {
-    if let (Some(file), Event::Final(segment)) = (transcript.as_mut(), &event.event)
-        && let Err(error) = file.append(event.at, segment)
+    if let Some(file) = transcript.as_mut()
+        && let Err(error) = file.take(event.at, &event.event)
     {
         tracing::warn!("the transcript file ends, the session goes on: {error}");
         *transcript = None;

@@ -53,7 +53,7 @@ pub(super) struct ListenArgs {
     /// WAV file to record what is heard into (mono, 32-bit float, the device's rate)
     #[arg(long, value_name = "OUT.wav")]
     record: Option<PathBuf>,
-    /// Transcript file, by its ending: .txt, .srt, .vtt or .jsonl
+    /// Transcript file, by its ending: .txt, .srt, .vtt or .jsonl; the committed words of the last segment stand in it too
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Audio between partial results

@@ -323,4 +323,41 @@ mod tests {
             }
         }
     }
+
+    /// From the callback to the recognizer's work: what the microphone loses is where it was lost, and no sample more.
+    #[test]
+    #[cfg(feature = "mic")]
+    fn what_the_microphone_lost_is_on_the_time_line() {
+        const RATE: u32 = 16_000;
+        for (hole_ms, reported) in [(500u64, true), (500, false), (2000, true), (2000, false)] {
+            let source = crate::audio::microphone_with_hole(Duration::from_millis(hole_ms), reported);
+            let (work, work_out) = crossbeam_channel::bounded(super::super::WORK_DEPTH);
+            let (control, monitor) = (Arc::new(Control::default()), Arc::new(Monitor::new(RATE)));
+            let shared = (Arc::clone(&control), Arc::clone(&monitor), Arc::default());
+            let front_end = FrontEnd::new(&Default::default(), RATE, None).expect("front end");
+            let config = LiveConfig { real_time: true, ..Default::default() };
+            let hearing = Hearing::new(Box::new(source), front_end, config, work, shared).expect("hearing");
+            let thread = std::thread::spawn(move || hearing.run());
+            let lost = hole_ms * u64::from(RATE) / 1000;
+            let end = 2 * u64::from(RATE) + lost;
+            let mut told = Vec::new();
+            for Work { at, kind } in work_out {
+                match kind {
+                    WorkKind::Gap { lost } => told.push((at, lost, "filled")),
+                    WorkKind::Reset { lost } => told.push((at, lost, "new grid")),
+                    _ => {}
+                }
+                if at == end {
+                    control.stop();
+                }
+            }
+            thread.join().expect("no panic").expect("no error");
+            // Without a report it takes a second of lateness to be sure.
+            let noticed = if reported { 8000 } else { 24_000 };
+            let kind = if hole_ms > 1000 { "new grid" } else { "filled" };
+            assert_eq!(told, [(noticed, lost, kind)], "{hole_ms} ms, reported: {reported}");
+            assert_eq!(monitor.heard(), super::super::time(end, RATE));
+            assert_eq!(monitor.lost(), Duration::from_millis(hole_ms));
+        }
+    }
 }
