@@ -153,6 +153,35 @@ fn a_session_gives_what_the_whole_utterance_gives_for_every_length() {
     }
 }
 
+/// A recording through a forward network runs in longer blocks than a session, which may not change what it says.
+#[test]
+fn recordings_through_a_forward_network_say_what_a_session_says() {
+    let samples = sound(16_000 * 7 + 321, 16_000, 21);
+    let mut said = 0;
+    for cell in CELLS {
+        let facts = model(Path::new("memory"), cell, DirectionConfig::Forward);
+        let config = RecognizerConfig { endpoint: eager(), ..RecognizerConfig::default() };
+        let recognizer = recognizer_of(facts, Kind::Double, config);
+        let mut blocks = Vec::new();
+        let mut source = MemorySource { rate: 16_000, samples: samples.clone(), block: 4000 };
+        let mut observe = |block: &Tensor| blocks.push(block.copy());
+        let transcript = recognizer.transcribe_observed(&mut source, None, &mut observe).expect("transcript");
+        let mut front_end = recognizer.front_end(16_000).expect("front end");
+        let all = front_end.whole_with(&samples, &mut |_| {}).expect("features");
+        assert!(worst(&Tensor::cat(&blocks, 0), &streamed(&recognizer, &all, 10)) < 1e-9, "{cell:?}");
+        assert!(blocks.len() * 20 < all.len() / STACKING, "{} calls of the network", blocks.len());
+        let wanted = whole(&recognizer, &all);
+        let segments = finals(&wanted);
+        said += segments.len();
+        let places = |segment: &eddy::Segment| {
+            segment.words.iter().map(|word| (word.text.clone(), word.start, word.end)).collect::<Vec<_>>()
+        };
+        let mine: Vec<_> = transcript.segments.iter().map(places).collect();
+        assert_eq!(mine, segments.into_iter().map(places).collect::<Vec<_>>(), "{cell:?}");
+    }
+    assert!(said > 0, "none of them says anything");
+}
+
 #[test]
 fn float32_sessions_give_the_same_greedy_text() {
     for (cell, latency_ms) in CELLS.into_iter().flat_map(|cell| [(cell, None), (cell, Some(1515.0))]) {

@@ -25,6 +25,7 @@ use crate::model_dir::{Direction, Head, ModelConfig, ModelDir};
 use crate::nn::{BlockLen, Encoder, weights};
 use crate::stage::Frames;
 use crate::text::TokenTable;
+use blocks::BlockGrid;
 pub(crate) use segmenter::{Segmenter, SegmenterState};
 use session::Snapshot;
 use sha2::{Digest, Sha256};
@@ -53,6 +54,8 @@ pub struct Recognizer {
     model: ModelDir,
     encoder: Encoder,
     direction: Direction,
+    /// Whether text is read while it is spoken.
+    live: bool,
     segmenter: Segmenter,
     fingerprint: String,
 }
@@ -86,7 +89,7 @@ impl Recognizer {
         let direction = model.config.direction_for(config.latency_ms)?;
         let fingerprint = fingerprint(&model, &encoder, direction)?;
         let segmenter = Segmenter::new(&model, &config)?;
-        Ok(Recognizer { model, encoder, direction, segmenter, fingerprint })
+        Ok(Recognizer { model, encoder, direction, live: config.live, segmenter, fingerprint })
     }
 
     /// The model's facts.
@@ -143,7 +146,14 @@ impl Recognizer {
             return Err(Error::model(&self.model.path, "gives classes of whole recordings: use `eddy classify`"));
         }
         let state = tch::no_grad(|| self.encoder.initial_state(1));
-        Ok(Session { pending: Frames::new(self.model.config.encoder.input_dim), state, text })
+        let grid = BlockGrid::new(self.direction, self.model.config.encoder.stacking);
+        Ok(Session { pending: Frames::new(self.model.config.encoder.input_dim), grid, state, text })
+    }
+
+    /// The blocks in which recordings are heard.
+    fn recordings_grid(&self) -> BlockGrid {
+        let of = if self.live { BlockGrid::new } else { BlockGrid::of_recordings };
+        of(self.direction, self.model.config.encoder.stacking)
     }
 
     /// Takes feature frames `[T, D]`, any number, and appends what became known to `events`.
@@ -177,9 +187,8 @@ impl Recognizer {
             )));
         }
         session.pending.data.extend_from_slice(&features.data);
-        let stacking = self.model.config.encoder.stacking;
         let mut used = 0;
-        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), false) {
+        for (start, len) in session.grid.due(session.pending.len(), false) {
             self.run_block(session, start, len, events, observe)?;
             used = start + len.main;
         }
@@ -219,8 +228,7 @@ impl Recognizer {
 
     /// The last blocks of a session that ends, with whatever look-ahead there is.
     fn flush(&self, session: &mut Session, events: &mut Vec<Event>, observe: &mut dyn FnMut(&Tensor)) -> Result<()> {
-        let stacking = self.model.config.encoder.stacking;
-        for (start, len) in blocks::due(self.direction, stacking, session.pending.len(), true) {
+        for (start, len) in session.grid.due(session.pending.len(), true) {
             self.run_block(session, start, len, events, observe)?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Layer 6.
 
+use super::blocks::BlockGrid;
 use super::segmenter::{SegmenterSnapshot, SegmenterState};
 use crate::error::{Error, Result};
 use crate::nn::{CellState, EncoderState};
@@ -18,6 +19,7 @@ const SNAPSHOT_FORMAT: u32 = 4;
 pub struct Session {
     /// Features that wait for their block to fill; `first_frame` is the next block's first.
     pub(super) pending: Frames,
+    pub(super) grid: BlockGrid,
     pub(super) state: EncoderState,
     /// Search, endpoints and words.
     pub(super) text: SegmenterState,
@@ -26,7 +28,7 @@ pub struct Session {
 impl Session {
     /// A session that goes on from here by itself; this one is not disturbed.
     pub fn fork(&self) -> Session {
-        Session { pending: self.pending.clone(), state: self.state.fork(), text: self.text.clone() }
+        Session { pending: self.pending.clone(), grid: self.grid, state: self.state.fork(), text: self.text.clone() }
     }
 
     /// Words of the current segment that have been told as final: they stay as they are.

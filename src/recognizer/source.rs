@@ -42,6 +42,7 @@ impl Recognizer {
         }
         let rate = source.sample_rate();
         let mut stream = Stream { front_end: self.front_end(rate)?, session: self.session()?, frames: Frames::new(0) };
+        stream.session.grid = self.recordings_grid();
         stream.frames.dim = stream.front_end.dim();
         let piece = chunk_ms.map_or(usize::MAX, |ms| (ms as usize * rate as usize / 1000).max(1));
         let mut events = Vec::new();

@@ -3,7 +3,8 @@
 //! Layer 6. A [`StackedNetwork`] is one thread's, and several share the weights; everything else of a stream, [`Listener`],
 //! may be another's. A step always has the same number of rows: free ones are zeros.
 
-use super::{Recognizer, Segmenter, append_log_probs, blocks, heard};
+use super::blocks::BlockGrid;
+use super::{Recognizer, Segmenter, append_log_probs, heard};
 use crate::audio::AudioSource;
 use crate::error::Result;
 use crate::frontend::{CmvnStats, FrontEnd, FrontEndConfig};
@@ -28,8 +29,7 @@ pub(crate) struct Listener<'a> {
     front_end: &'a FrontEndConfig,
     cmvn: &'a CmvnStats,
     segmenter: &'a Segmenter,
-    direction: Direction,
-    stacking: usize,
+    grid: BlockGrid,
 }
 
 impl Recognizer {
@@ -39,8 +39,7 @@ impl Recognizer {
             front_end: &self.model.config.front_end,
             cmvn: &self.model.cmvn,
             segmenter: &self.segmenter,
-            direction: self.direction,
-            stacking: self.model.config.encoder.stacking,
+            grid: self.recordings_grid(),
         }
     }
 
@@ -135,7 +134,7 @@ impl Listener<'_> {
     ) -> Result<()> {
         let dim = stream.pending.dim;
         let mut used = 0;
-        for (start, len) in blocks::due(self.direction, self.stacking, stream.pending.len(), ended) {
+        for (start, len) in self.grid.due(stream.pending.len(), ended) {
             let features = stream.pending.data[start * dim..(start + len.main + len.right) * dim].to_vec();
             let log_probs = network(Block { features, len })?;
             let heard = heard(self.front_end, &stream.pending);
