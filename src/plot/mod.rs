@@ -169,6 +169,12 @@ fn tick(value: f64) -> String {
     format!("{value:.1e}").replace(".0e", "e")
 }
 
+/// A number beside a logarithmic axis; those between 5 and 10, which would touch each other, are left out.
+fn log_tick(value: f64) -> String {
+    let leading = value / 10f64.powf(value.log10().floor());
+    if (5.5..9.5).contains(&leading) { String::new() } else { tick(value) }
+}
+
 /// One panel on its part of the canvas. A macro, as the types of linear and logarithmic axes have nothing in common.
 macro_rules! in_panel {
     ($area:expr, $panel:expr, $x:expr, $y:expr, $tick:expr) => {
@@ -244,7 +250,7 @@ fn on_canvas<B: DrawingBackend>(canvas: DrawingArea<B, Shift>, columns: usize, p
                 let (decades, power) = (panel.as_decades(), |decade: f64| tick(10f64.powf(decade)));
                 in_panel!(area, &decades, x0..x1, y0.log10()..y1.log10(), power).map_err(text)?;
             } else if panel.logarithmic && y1 / y0 > FEWEST_DECADES {
-                in_panel!(area, panel, x0..x1, (y0..y1).log_scale(), tick).map_err(text)?;
+                in_panel!(area, panel, x0..x1, (y0..y1).log_scale(), log_tick).map_err(text)?;
             } else {
                 in_panel!(area, panel, x0..x1, y0..y1, tick).map_err(text)?;
             }
@@ -275,6 +281,7 @@ mod tests {
     fn ticks_are_short() {
         let values = [0.0, 100.0, -2.5, 0.000099999999, 1e-12, 3e7, 0.35000000001];
         assert_eq!(values.map(tick), ["0", "100", "-2.5", "1e-4", "1e-12", "3e7", "0.35"]);
+        assert_eq!([0.05, 0.06, 0.9, 1.0, 5.0, 8.0, 10.0].map(log_tick), ["0.05", "", "", "1", "5", "", "10"]);
     }
 
     #[test]
