@@ -101,19 +101,31 @@ fn eventually(what: &str, check: impl Fn() -> bool) {
     }
 }
 
-/// Listens while a recording is played; gives the live transcript.
-fn listen(server: &SoundServer, name: &str) -> String {
+fn signal(name: &str, process: &Child) {
+    let sent = Command::new("kill").args([name, &process.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+/// Listens while a recording is played, and is stopped for `stall` in the middle of it; gives the live transcript.
+fn listen(server: &SoundServer, name: &str, stall: Option<Duration>) -> String {
     let arguments = ["listen", "--plain", "--record", "heard.wav", "--out", "heard.txt"];
     let child = server.eddy().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eddy runs");
     let size = || std::fs::metadata(server.path("heard.wav")).map_or(0, |metadata| metadata.len());
     eventually("a recording", || size() > 10_000);
-    let played = server.command("paplay").args(["--device", "eddy"]).arg(root().join("audio").join(name)).status();
-    assert!(played.expect("paplay runs").success());
+    let mut player = server.command("paplay");
+    let mut player =
+        player.args(["--device", "eddy"]).arg(root().join("audio").join(name)).spawn().expect("paplay runs");
+    if let Some(stall) = stall {
+        std::thread::sleep(Duration::from_millis(700));
+        signal("-STOP", &child);
+        std::thread::sleep(stall);
+        signal("-CONT", &child);
+    }
+    assert!(player.wait().expect("paplay ends").success());
     // What is still on its way through the sound server: half a second at most.
     let at_end = size();
     eventually("the last second", || size() > at_end + 200_000);
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
+    signal("-INT", &child);
     let output = child.wait_with_output().expect("eddy ends");
     let messages = String::from_utf8_lossy(&output.stderr).to_string();
     assert_eq!(output.status.code(), Some(0), "{messages}");
@@ -133,11 +145,27 @@ fn what_is_played_is_written_live_as_in_a_batch() {
         let devices = server.eddy().args(["devices", "--json"]).output().expect("eddy runs");
         let devices = String::from_utf8(devices.stdout).expect("UTF-8");
         assert!(devices.contains(r#""id":"alsa:default""#), "{devices}");
-        let live = listen(&server, "03-digits.wav");
-        let batch = server.eddy().args(["transcribe", "heard.wav"]).output().expect("eddy runs");
-        assert_eq!(live, String::from_utf8_lossy(&batch.stdout).trim_end(), "{rate} Hz, {channels} channels");
-        // The sound server's own conversion of rates costs a word now and then.
-        let right = ["two", "nine", "three", "four", "zero"].iter().filter(|word| live.contains(*word)).count();
-        assert!(right >= 3, "{rate} Hz, {channels} channels: {live}");
+        check(&server, None, &format!("{rate} Hz, {channels} channels"));
     }
+}
+
+/// What the sound server heard while the process could not run comes late, and is not lost.
+#[test]
+fn a_process_that_is_stopped_for_two_seconds_hears_what_was_said_meanwhile() {
+    if let Some(missing) = missing() {
+        eprintln!("skipped: no microphone to play into: {missing} missing");
+        return;
+    }
+    let server = SoundServer::start(48_000, 2);
+    check(&server, Some(Duration::from_secs(2)), "stopped for two seconds");
+}
+
+/// The live text is what a batch makes of the recording, and mostly what was said.
+fn check(server: &SoundServer, stall: Option<Duration>, what: &str) {
+    let live = listen(server, "03-digits.wav", stall);
+    let batch = server.eddy().args(["transcribe", "heard.wav"]).output().expect("eddy runs");
+    assert_eq!(live, String::from_utf8_lossy(&batch.stdout).trim_end(), "{what}");
+    // The sound server's own conversion of rates costs a word now and then.
+    let right = ["two", "nine", "three", "four", "zero"].iter().filter(|word| live.contains(*word)).count();
+    assert!(right >= 3, "{what}: {live}");
 }

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 /// Frames a block; longer callbacks fill several.
 const BLOCK_FRAMES: usize = 1024;
-/// Blocks there are: at 48 kHz the reader may be 2.7 s late before anything is lost, at 16 kHz 8.2 s.
-const BLOCKS: usize = 128;
+/// Blocks there are. At 48 kHz, in callbacks of 512 frames, the reader may be 5.5 s late before anything is lost, at 16 kHz
+/// 16 s: what an audio system held while the process was stopped comes at once.
+const BLOCKS: usize = 512;
 /// Frames may come later than the clock says by this much ...
 const JITTER: Duration = Duration::from_millis(200);
 /// ... and by more for so long; then what lies between was lost, whether or not the audio system told of it.

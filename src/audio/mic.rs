@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a block before the reader is told that nothing is there yet.
 const POLL: Duration = Duration::from_millis(100);
-/// A device that gives nothing for so long is taken for lost.
-const SILENT: Duration = Duration::from_secs(3);
+/// A device that gives nothing for so many waits in a row, 3 s, is taken for lost. Time alone says nothing: a process that was
+/// stopped finds the audio of meanwhile waiting.
+const SILENT_POLLS: u32 = 30;
 /// Wait before the device is opened again, doubled with every failure ...
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// ... up to this.
@@ -57,8 +58,8 @@ pub struct MicSource {
     converter: Option<Resampler>,
     /// When the last block came.
     last: Instant,
-    /// When it was opened.
-    opened: Instant,
+    /// Waits in a row in which no block came.
+    silent_polls: u32,
     /// The device was away since `last`.
     away: bool,
 }
@@ -73,7 +74,7 @@ impl MicSource {
             state: State::Open(input),
             converter: None,
             last: Instant::now(),
-            opened: Instant::now(),
+            silent_polls: 0,
             away: false,
         })
     }
@@ -120,7 +121,7 @@ impl MicSource {
                 let differs = input.sample_rate != self.sample_rate;
                 self.converter = differs.then(|| Resampler::new(input.sample_rate, self.sample_rate)).transpose()?;
                 self.state = State::Open(input);
-                self.opened = Instant::now();
+                self.silent_polls = 0;
             }
             Err(error) => {
                 tracing::debug!("{error}");
@@ -149,12 +150,14 @@ impl AudioSource for MicSource {
                 Ok(block) => {
                     let (rate, empty) = (input.sample_rate, input.empty.clone());
                     let copy = self.convert(&block, rate)?;
+                    self.silent_polls = 0;
                     // The channel has room for all blocks there are.
                     let _ = empty.try_send(block.samples);
                     return Ok(Some(copy));
                 }
                 Err(error) => {
-                    let silent = self.last.max(self.opened).elapsed() > SILENT;
+                    self.silent_polls += 1;
+                    let silent = self.silent_polls > SILENT_POLLS;
                     if error.is_disconnected() || silent || input.lost.load(Ordering::Relaxed) {
                         self.lose();
                     }
