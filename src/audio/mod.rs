@@ -13,11 +13,11 @@ mod paced;
 mod raw;
 mod resample;
 mod segment;
+#[cfg(feature = "mic")]
+mod sink;
 mod split;
 mod wav;
 
-#[cfg(all(test, feature = "mic"))]
-pub(crate) use capture::tests::microphone_with_hole;
 #[cfg(feature = "mic")]
 pub use capture::{InputDevice, list_devices};
 pub use decode::{FileSource, open, open_stdin};
@@ -28,6 +28,8 @@ pub use paced::PacedSource;
 pub use raw::{RawFormat, RawSample, RawSource};
 pub use resample::{Resampler, resample};
 pub use segment::{Part, Segment};
+#[cfg(all(test, feature = "mic"))]
+pub(crate) use sink::tests::microphone_with_hole;
 pub use split::Splitter;
 pub use wav::{WavSource, WavWriter};
 

@@ -59,7 +59,7 @@ pub struct GrowingTranscript {
 
 impl GrowingTranscript {
     /// Creates `path`; its ending chooses the format: `.txt`, `.srt`, `.vtt` or `.jsonl` (final events as
-    /// [`event_line`] writes them).
+    /// [`event_line`] writes them, and behind them a partial one where a segment is being said).
     ///
     /// # Errors
     /// When the ending is another one or the file cannot be created.
