@@ -466,7 +466,7 @@ fn a_run_may_end_at_the_first_failure() {
     let output = bench.transcribe(&[&arguments[..], &["--output-dir", "out"]].concat());
     assert_eq!(code(&output), 1);
     assert!(
-        err(&output).ends_with("transcripts of 1 of 3 recordings written, 1 failed, 1 not begun\n"),
+        err(&output).ends_with("transcripts of 1 of 3 recordings written, 1 failed, 1 not done\n"),
         "{}",
         err(&output)
     );

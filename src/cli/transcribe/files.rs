@@ -212,7 +212,7 @@ fn summary(tally: &Tally) -> String {
         (tally.truncated, "cut short"),
         (tally.failed, "failed"),
         (tally.unwritten, "not written"),
-        (tally.not_begun(), "not begun"),
+        (tally.not_done(), "not done"),
     ];
     let told: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect();
     format!("transcripts of {} of {} recordings written{}", tally.whole + tally.truncated, tally.all, told.concat())

@@ -33,7 +33,7 @@ Examples:
   eddy transcribe --hotwords names.txt talk.wav phrases to expect, one a line
 
 Ctrl-C finishes the recordings in work; a second one stops at once.
-Exit codes: 0 all recordings whole, 1 some failed, end early or were not begun, 2 nothing could be done.";
+Exit codes: 0 all recordings whole, 1 some failed, end early or were not done, 2 nothing could be done.";
 
 /// Flags of `eddy transcribe`.
 #[derive(Debug, clap::Args)]
@@ -233,12 +233,12 @@ impl Tally {
         }
     }
 
-    fn not_begun(&self) -> usize {
+    fn not_done(&self) -> usize {
         self.all - self.whole - self.truncated - self.failed - self.unwritten - self.skipped
     }
 
     fn exit_code(&self) -> u8 {
-        let wrong = self.truncated + self.failed + self.unwritten + self.not_begun() + self.skipped_truncated;
+        let wrong = self.truncated + self.failed + self.unwritten + self.not_done() + self.skipped_truncated;
         match (wrong, self.whole + self.truncated + self.skipped) {
             (0, _) => 0,
             (_, 0) => 2,
