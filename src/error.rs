@@ -101,6 +101,18 @@ impl Error {
         Error::Invalid { what: what.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
+    /// Checks that `low <= value <= high`, in this `unit`.
+    ///
+    /// # Errors
+    /// Names the value and the range; what compares with nothing (NaN) is in none.
+    pub(crate) fn within<T>(what: &str, value: T, low: T, high: T, unit: &str) -> Result<()>
+    where
+        T: PartialOrd + std::fmt::Display,
+    {
+        let fits = low <= value && value <= high;
+        if fits { Ok(()) } else { Err(Error::invalid(what, value, format!("{low}..={high}{unit}"))) }
+    }
+
     /// The message with the recording's name in front, once.
     #[cfg(feature = "torch")]
     pub(crate) fn naming(&self, recording: &Path) -> String {

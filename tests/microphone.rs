@@ -3,6 +3,7 @@
 //! libasound2-plugins); says so and is skipped without them.
 #![cfg(all(feature = "torch", feature = "mic", target_os = "linux"))]
 
+use eddy::pipeline::{Mark, MarkKind, marks_path, read_marks};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,6 +24,15 @@ fn missing() -> Option<String> {
     let libraries = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
     let plugin = |folder: &str| Path::new(folder).join("alsa-lib/libasound_module_pcm_pulse.so").is_file();
     (!libraries.into_iter().any(plugin)).then(|| "ALSA's pulse plugin (libasound2-plugins)".to_string())
+}
+
+/// Whether there is no microphone to play into; says so.
+fn skipped() -> bool {
+    let missing = missing();
+    if let Some(missing) = &missing {
+        eprintln!("skipped: no microphone to play into: {missing} missing");
+    }
+    missing.is_some()
 }
 
 /// A sound server of its own, with a null sink whose monitor is the only microphone.
@@ -136,8 +146,7 @@ fn listen(server: &SoundServer, name: &str, stall: Option<Duration>) -> String {
 
 #[test]
 fn what_is_played_is_written_live_as_in_a_batch() {
-    if let Some(missing) = missing() {
-        eprintln!("skipped: no microphone to play into: {missing} missing");
+    if skipped() {
         return;
     }
     for (rate, channels) in [(48_000, 2), (44_100, 1), (16_000, 1)] {
@@ -152,8 +161,7 @@ fn what_is_played_is_written_live_as_in_a_batch() {
 /// What the sound server heard while the process could not run comes late, and is not lost with the device taken for gone.
 #[test]
 fn a_process_that_is_stopped_hears_what_was_said_meanwhile() {
-    if let Some(missing) = missing() {
-        eprintln!("skipped: no microphone to play into: {missing} missing");
+    if skipped() {
         return;
     }
     let server = SoundServer::start(48_000, 2);
@@ -162,16 +170,16 @@ fn a_process_that_is_stopped_hears_what_was_said_meanwhile() {
     let replayed = String::from_utf8_lossy(&replayed.stdout).lines().collect::<Vec<_>>().join(" ");
     assert_eq!(live, replayed, "from the recording and its marks");
     // The sound server may lose some itself, where the machine is slow.
-    let lost: u64 = marks(&server.path("heard.events.jsonl")).iter().filter_map(|mark| mark["lost"].as_u64()).sum();
+    let marks = read_marks(&marks_path(&server.path("heard.wav"))).expect("marks");
+    let lost = |mark: &Mark| match mark.kind {
+        MarkKind::Gap { lost } | MarkKind::Reset { lost } => lost,
+        MarkKind::EndSegment => 0,
+    };
+    let lost: u64 = marks.iter().map(lost).sum();
     assert!(lost < 2 * 48_000, "{lost} samples lost");
     if lost == 0 {
         assert_mostly_right(&live, "stopped for four seconds");
     }
-}
-
-fn marks(path: &Path) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 /// The live text is what a batch makes of the recording, and mostly what was said.

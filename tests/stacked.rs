@@ -4,6 +4,7 @@
 mod common;
 
 use eddy::audio::{Recording, SampleSource, Splitter};
+use eddy::corpus::Manifest;
 use eddy::pipeline::{BatchControl, BatchOptions, BatchSummary, FileTranscript, transcribe_recordings};
 use eddy::{Device, Error, ModelDir, Recognizer, RecognizerConfig, Transcript};
 use std::path::PathBuf;
@@ -61,6 +62,18 @@ fn assert_same(alone: &Transcript, together: &Transcript, what: &str) {
     }
 }
 
+/// What came of each recording alone came of it with others.
+fn assert_all_same(recordings: &[Recording], one_by_one: &Results, together: Results, streams: usize) {
+    for ((recording, alone), together) in recordings.iter().zip(one_by_one).zip(together) {
+        let what = format!("{} with {streams} streams", recording.path.display());
+        match (alone.as_ref().expect("done"), together.expect("done")) {
+            (Ok(alone), Ok(together)) => assert_same(&alone.transcript, &together.transcript, &what),
+            (Err(alone), Err(together)) => assert_eq!(alone, &together, "{what}"),
+            (alone, together) => panic!("{what}: {alone:?} and {together:?}"),
+        }
+    }
+}
+
 #[test]
 fn many_at_once_give_what_each_gives_alone() {
     let folder = tempfile::tempdir().expect("folder");
@@ -73,14 +86,7 @@ fn many_at_once_give_what_each_gives_alone() {
     for (streams, jobs) in [(3, None), (3, Some(3)), (16, Some(40)), (16, None)] {
         let (together, summary) = transcribe(&recognizer, &recordings, BatchOptions { streams, jobs, ..alone() });
         assert_eq!(summary, wanted);
-        for ((recording, alone), together) in recordings.iter().zip(&one_by_one).zip(together) {
-            let what = format!("{} with {streams} streams", recording.path.display());
-            match (alone.as_ref().expect("done"), together.expect("done")) {
-                (Ok(alone), Ok(together)) => assert_same(&alone.transcript, &together.transcript, &what),
-                (Err(alone), Err(together)) => assert_eq!(alone, &together, "{what}"),
-                (alone, together) => panic!("{what}: {alone:?} and {together:?}"),
-            }
-        }
+        assert_all_same(&recordings, &one_by_one, together, streams);
     }
 }
 
@@ -90,22 +96,17 @@ fn the_shipped_models_text_is_the_same_in_any_company() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let model = ModelDir::open(&root.join("models/en")).expect("model");
     let recognizer = Recognizer::load(model, Device::Cpu, RecognizerConfig::default()).expect("recognizer");
-    let clips = std::fs::read_dir(root.join("audio")).expect("audio").map(|entry| entry.expect("entry").path());
-    let mut recordings: Vec<PathBuf> =
-        clips.filter(|path| path.extension().is_some_and(|kind| kind == "wav")).collect();
-    recordings.sort();
-    let recordings: Vec<Recording> = recordings.into_iter().map(Recording::file).collect();
-    let (one_by_one, _) = transcribe(&recognizer, &recordings, alone());
+    let manifest = Manifest::read(&root.join("audio/manifest.jsonl")).expect("manifest");
+    let recordings: Vec<Recording> = manifest.utterances.into_iter().map(|one| Recording::file(one.audio)).collect();
+    let (one_by_one, wanted) = transcribe(&recognizer, &recordings, alone());
+    assert_eq!(wanted, BatchSummary { whole: recordings.len(), truncated: 0, failed: 0 });
+    for one in one_by_one.iter().flatten().flatten() {
+        assert!(!one.transcript.segments.is_empty());
+    }
     for streams in [4, 16] {
-        let (together, _) = transcribe(&recognizer, &recordings, BatchOptions { streams, ..alone() });
-        for ((recording, alone), together) in recordings.iter().zip(&one_by_one).zip(&together) {
-            let transcript = |result: &Option<Result<FileTranscript, String>>| {
-                result.as_ref().expect("done").as_ref().expect("read").transcript.clone()
-            };
-            let what = format!("{} with {streams} streams", recording.path.display());
-            assert!(!transcript(alone).segments.is_empty(), "{what}");
-            assert_same(&transcript(alone), &transcript(together), &what);
-        }
+        let (together, summary) = transcribe(&recognizer, &recordings, BatchOptions { streams, ..alone() });
+        assert_eq!(summary, wanted);
+        assert_all_same(&recordings, &one_by_one, together, streams);
     }
 }
 

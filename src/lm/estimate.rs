@@ -57,9 +57,7 @@ impl EstimateConfig {
     /// # Errors
     /// Names the field, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        if !(1..=MAX_ORDER).contains(&self.order) {
-            return Err(Error::invalid("order", self.order, format!("1..={MAX_ORDER}")));
-        }
+        Error::within("order", self.order, 1, MAX_ORDER, "")?;
         let sound = self.prune.first() == Some(&0) && self.prune.is_sorted() && self.prune.len() <= self.order;
         if !sound {
             let allowed = format!("0, then at most {} counts, none below the one before", self.order - 1);

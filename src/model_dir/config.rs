@@ -217,11 +217,11 @@ impl EncoderConfig {
     /// # Errors
     /// Names the field, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        within("input_dim", self.input_dim, 1, 1024, "")?;
-        within("stacking", self.stacking, 1, 16, " frames")?;
-        within("layers", self.layers, 1, 16, "")?;
-        within("hidden", self.hidden, 1, 4096, " units")?;
-        within("vocabulary", self.vocabulary, 2, 100_000, " tokens")?;
+        Error::within("input_dim", self.input_dim, 1, 1024, "")?;
+        Error::within("stacking", self.stacking, 1, 16, " frames")?;
+        Error::within("layers", self.layers, 1, 16, "")?;
+        Error::within("hidden", self.hidden, 1, 4096, " units")?;
+        Error::within("vocabulary", self.vocabulary, 2, 100_000, " tokens")?;
         let DirectionConfig::LatencyControlled(grids) = &self.direction else {
             return Ok(());
         };
@@ -232,8 +232,8 @@ impl EncoderConfig {
             return Err(Error::invalid("direction", "no grid", "at least one chunk and look_ahead"));
         }
         for grid in grids {
-            within("chunk", grid.chunk, 1, 3000, " frames")?;
-            within("look_ahead", grid.look_ahead, 0, 512, " frames")?;
+            Error::within("chunk", grid.chunk, 1, 3000, " frames")?;
+            Error::within("look_ahead", grid.look_ahead, 0, 512, " frames")?;
             for (what, value) in [("chunk", grid.chunk), ("look_ahead", grid.look_ahead)] {
                 if !value.is_multiple_of(self.stacking) {
                     return Err(Error::invalid(what, value, format!("a multiple of the stacking, {}", self.stacking)));
@@ -242,11 +242,6 @@ impl EncoderConfig {
         }
         Ok(())
     }
-}
-
-fn within(what: &str, value: usize, low: usize, high: usize, unit: &str) -> Result<()> {
-    let fits = (low..=high).contains(&value);
-    if fits { Ok(()) } else { Err(Error::invalid(what, value, format!("{low}..={high}{unit}"))) }
 }
 
 #[cfg(test)]

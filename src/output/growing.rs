@@ -7,6 +7,7 @@
 
 use super::cues::Cue;
 use super::events::event_line;
+use super::placed::on_one_line;
 use super::subtitles::{VTT_HEAD, segment_cues, srt_cue, vtt_cue};
 use super::text::segment_line;
 use crate::error::{Error, Result};
@@ -94,13 +95,13 @@ impl GrowingTranscript {
         match event {
             Event::Partial { committed, .. } if self.seekable => self.write(self.unfinished(at, committed)),
             Event::Final(segment) => {
-                let cues = segment_cues(segment);
-                self.write(match self.format {
-                    Format::Text => segment_line(&segment.text),
-                    Format::Srt | Format::Vtt => self.subtitles(&cues),
-                    Format::JsonLines => format!("{}\n", event_line(at, event)),
-                })?;
-                self.cues += cues.len();
+                let (text, cues) = match self.format {
+                    Format::Text => (segment_line(&segment.text), 0),
+                    Format::Srt | Format::Vtt => self.subtitles(segment),
+                    Format::JsonLines => (format!("{}\n", event_line(at, event)), 0),
+                };
+                self.write(text)?;
+                self.cues += cues;
                 self.settle();
                 Ok(())
             }
@@ -115,8 +116,8 @@ impl GrowingTranscript {
         };
         match self.format {
             // Without a line's end: what follows is added.
-            Format::Text => segment_line(&segment.text).trim_end().to_string(),
-            Format::Srt | Format::Vtt => self.subtitles(&segment_cues(&segment)),
+            Format::Text => on_one_line(&segment.text),
+            Format::Srt | Format::Vtt => self.subtitles(&segment).0,
             Format::JsonLines => {
                 let event = Event::Partial { committed: segment.words, tentative: Vec::new() };
                 format!("{}\n", event_line(at, &event))
@@ -124,13 +125,14 @@ impl GrowingTranscript {
         }
     }
 
-    /// Cues, numbered on where the format numbers them.
-    fn subtitles(&self, cues: &[Cue]) -> String {
+    /// The segment's cues, numbered on where the format numbers them, and how many there are.
+    fn subtitles(&self, segment: &Segment) -> (String, usize) {
+        let cues = segment_cues(segment);
         let cue = |(index, cue): (usize, &Cue)| match self.format {
             Format::Srt => srt_cue(self.cues + 1 + index, cue),
             _ => vtt_cue(cue, false),
         };
-        cues.iter().enumerate().map(cue).collect()
+        (cues.iter().enumerate().map(cue).collect(), cues.len())
     }
 
     /// Replaces what stands behind the final segments; bytes that are there already are not written again.

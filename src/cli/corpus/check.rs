@@ -97,9 +97,7 @@ pub(super) fn run(args: CheckArgs) -> Result<u8> {
 }
 
 fn options(args: &CheckArgs) -> Result<CheckOptions> {
-    if !(0.5..=2.0).contains(&args.speed) {
-        return Err(crate::Error::invalid("--speed", args.speed, "0.5..=2").into());
-    }
+    crate::Error::within("--speed", args.speed, 0.5, 2.0, "")?;
     let (tokens, front_end, stacking) = match &args.model {
         Some(path) => {
             let ModelDir { config, tokens, .. } = ModelDir::open(path)?;

@@ -80,9 +80,7 @@ impl BeamConfig {
     pub fn validate(&self) -> Result<()> {
         let counts = [("beam", self.beam, 10_000), ("top_tokens", self.top_tokens, 100_000)];
         for (what, value, most) in counts {
-            if !(1..=most).contains(&value) {
-                return Err(Error::invalid(what, value, format!("1..={most}")));
-            }
+            Error::within(what, value, 1, most, "")?;
         }
         let commit = self.commit.unwrap_or_default();
         let times = [
@@ -91,9 +89,7 @@ impl BeamConfig {
             ("commit.within_ms", commit.within_ms),
         ];
         for (what, value) in times {
-            if !(1..=10_000_000).contains(&value) {
-                return Err(Error::invalid(what, value, "1..=10000000"));
-            }
+            Error::within(what, value, 1, 10_000_000, "")?;
         }
         let weights = [
             ("alpha", self.alpha, 0.0, 10.0),

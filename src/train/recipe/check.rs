@@ -89,9 +89,7 @@ impl TrainConfig {
             ("augment.time_masks_per_second", augment.time_masks_per_second, 0.0, 20.0),
             ("augment.frequency_masks", augment.frequency_masks as f64, 0.0, 20.0),
         ] {
-            if !(low..=high).contains(&value) {
-                return Err(Error::invalid(what, value, format!("{low}..={high}")));
-            }
+            Error::within(what, value, low, high, "")?;
         }
         Ok(())
     }
