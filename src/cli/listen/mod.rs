@@ -125,10 +125,7 @@ fn live_config(args: &ListenArgs) -> Result<LiveConfig> {
     if args.when_behind == BehindChoice::Drop && !real_time {
         anyhow::bail!("--when-behind drop: must be with a microphone or --realtime; a file waits");
     }
-    let replay = match args.from.as_deref().map(marks_path).filter(|path| path.is_file()) {
-        Some(path) => read_marks(&path)?,
-        None => Vec::new(),
-    };
+    let replay = args.from.as_deref().map_or(Ok(Vec::new()), |from| read_marks(&marks_path(from)))?;
     if let (Some(from), Some(record)) = (&args.from, &args.record) {
         super::not_over("--record", record, &[from])?;
     }

@@ -46,12 +46,16 @@ pub fn marks_path(recording: &Path) -> PathBuf {
     recording.with_extension("events.jsonl")
 }
 
-/// Reads marks, one object a line, ascending. A last line that was cut short is left out.
+/// Reads marks, one object a line, ascending. A last line that was cut short is left out; no file is no mark, as it is made
+/// with the first one.
 ///
 /// # Errors
 /// When the file cannot be read, a line is no mark, or the marks are not in order.
 pub fn read_marks(path: &Path) -> Result<Vec<Mark>> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(|error| Error::io(path, error))?,
+    };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut marks: Vec<Mark> = Vec::new();
     for (index, line) in whole.lines().enumerate() {
@@ -140,6 +144,7 @@ mod tests {
             recorder.mark(kind).expect("mark");
         }
         let marks = marks_path(&path);
+        assert_eq!(read_marks(&folder.path().join("unmarked.events.jsonl")).expect("none"), []);
         let text = std::fs::read_to_string(&marks).expect("marks");
         assert_eq!(text.lines().next(), Some(r#"{"sample":10,"event":"gap","lost":5}"#));
         let wanted: Vec<Mark> =
